@@ -1,0 +1,118 @@
+"""The error tree of the knowledge base: pure classes that know nothing of HTTP or exit codes.
+
+FirstlineError
+├── WordingError               a text that cannot be measured, normalised or filled
+├── ContentError               snippet content that breaks a rule of its own
+│   ├── ImportRefused          an import file with bad rows: nothing was imported
+│   └── UnreadableFile         a file that is too large, not UTF-8, or not CSV/YAML
+├── WorkflowError              a transition that is not allowed
+│   ├── SamePerson             the approver is the author
+│   ├── PolicyBlocked          the text breaks a blocking rule
+│   └── StaleRevision          someone else changed it in between
+├── NotFound                   no such snippet, revision, generation or draft
+├── GenerationError            an index generation that cannot be used
+│   ├── GenerationCorrupt      a file is missing, truncated or changed
+│   ├── GenerationForeign      made by another encoder or format version
+│   └── NothingToBuild         there is no approved snippet
+├── EncoderError               an encoder that cannot be used
+│   ├── EncoderMissing         none was exported yet
+│   └── EncoderCorrupt         the hash of a file is not the one expected
+├── PolicyError                a policy pack that cannot be loaded
+│   └── PolicyUnavailable      no policy: the gate says no
+├── ProofFailed                a draft cannot be rebuilt from what is stored
+└── ConfigurationError         a setting that is missing, weak or contradictory
+"""
+
+from __future__ import annotations
+
+
+class FirstlineError(Exception):
+    """Root of every error that Firstline raises on purpose; the message says what, where and how to mend it."""
+
+
+class WordingError(FirstlineError):
+    """A text that cannot be measured, normalised or filled."""
+
+
+class ContentError(FirstlineError):
+    """Snippet content that breaks a rule of its own."""
+
+
+class ImportRefused(ContentError):
+    """An import file has bad rows; nothing was imported. `problems` names each one."""
+
+    def __init__(self, message: str, *, problems: tuple[object, ...] = ()) -> None:
+        super().__init__(message)
+        self.problems = problems
+
+
+class UnreadableFile(ContentError):
+    """A file that is too large, not UTF-8, or neither CSV nor YAML."""
+
+
+class WorkflowError(FirstlineError):
+    """A transition that the workflow does not allow."""
+
+
+class SamePerson(WorkflowError):
+    """The approver is the author: two people are needed."""
+
+
+class PolicyBlocked(WorkflowError):
+    """The text breaks a blocking rule; `verdict` holds the findings."""
+
+    def __init__(self, message: str, *, verdict: object) -> None:
+        super().__init__(message)
+        self.verdict = verdict
+
+
+class StaleRevision(WorkflowError):
+    """Someone else changed the same thing in between."""
+
+
+class NotFound(FirstlineError):
+    """There is no such snippet, revision, generation, draft or conversation."""
+
+
+class GenerationError(FirstlineError):
+    """An index generation that cannot be used."""
+
+
+class GenerationCorrupt(GenerationError):
+    """A file of the generation is missing, truncated or changed."""
+
+
+class GenerationForeign(GenerationError):
+    """The generation was made by another encoder or another format version."""
+
+
+class NothingToBuild(GenerationError):
+    """There is no approved snippet to build a generation from."""
+
+
+class EncoderError(FirstlineError):
+    """An encoder that cannot be used."""
+
+
+class EncoderMissing(EncoderError):
+    """No encoder was exported yet."""
+
+
+class EncoderCorrupt(EncoderError):
+    """The hash of an encoder's file is not the one expected."""
+
+
+class PolicyError(FirstlineError):
+    """A policy pack that cannot be loaded."""
+
+
+class PolicyUnavailable(PolicyError):
+    """No policy is loaded: the gate says no."""
+
+
+class ProofFailed(FirstlineError):
+    """A draft cannot be rebuilt byte for byte from what is stored; the message names the part that differs."""
+
+
+class ConfigurationError(FirstlineError):
+    """A setting that is missing, weak or contradictory; the message names it."""

@@ -1,0 +1,115 @@
+"""What a snippet is: frozen values, and the hash that approval binds to."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+KEY_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]*(\.[a-z0-9][a-z0-9_-]*)*")
+MAX_KEY = 120  # code points; long enough for topic.subtopic.name, short enough for an index
+
+
+class Status(StrEnum):
+    """Where a revision stands: draft -> in review -> approved -> retired."""
+
+    DRAFT = "draft"
+    IN_REVIEW = "in_review"
+    APPROVED = "approved"
+    RETIRED = "retired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnippetContent:
+    """Everything that an author writes and an approver answers for.
+
+    `channels` empty means every channel. Times are aware UTC; `valid_until` is exclusive.
+    """
+
+    key: str
+    text: str
+    title: str = ""
+    examples: tuple[str, ...] = ()
+    topic: str = ""
+    tags: tuple[str, ...] = ()
+    locale: str = "en"
+    channels: tuple[str, ...] = ()
+    auto_send: bool = False
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+    owner: str = ""
+
+    def canonical_json(self) -> str:
+        """One spelling for one content: sorted keys, no spaces, UTC times in ISO 8601."""
+        plain = {
+            name: value.isoformat() if isinstance(value, datetime) else value
+            for name, value in asdict(self).items()
+        }
+        return json.dumps(plain, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 (hex) of the canonical JSON; approval is given to exactly this."""
+        return hashlib.sha256(self.canonical_json().encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """One immutable version of a snippet with its place in the workflow.
+
+    Who and when always come together: (`approved_by`, `approved_at`), (`retired_by`, `retired_at`).
+    """
+
+    id: int
+    number: int
+    content: SnippetContent
+    content_hash: str
+    status: Status
+    author: str
+    created_at: datetime
+    submitted_at: datetime | None = None
+    approved_by: str | None = None
+    approved_at: datetime | None = None
+    policy_version: str | None = None
+    retired_by: str | None = None
+    retired_at: datetime | None = None
+
+    @property
+    def key(self) -> str:
+        """The snippet's key."""
+        return self.content.key
+
+    def in_scope(self, *, channel: str | None, locale: str | None, now: datetime) -> bool:
+        """Whether it may be offered: approved, valid at `now`, for this channel and locale.
+
+        A locale matches its own language: content in `en` serves `en-GB`; `None` asks no question.
+        """
+        content = self.content
+        return (
+            self.status is Status.APPROVED
+            and (content.valid_from is None or content.valid_from <= now)
+            and (content.valid_until is None or now < content.valid_until)
+            and (channel is None or not content.channels or channel in content.channels)
+            and (locale is None or _speaks(content.locale, locale))
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snippet:
+    """A key with all its revisions, oldest first."""
+
+    key: str
+    revisions: tuple[Revision, ...] = field(default=())
+
+    @property
+    def live(self) -> Revision | None:
+        """The approved revision, of which there is at most one."""
+        return next((r for r in self.revisions if r.status is Status.APPROVED), None)
+
+
+def _speaks(content_locale: str, wanted: str) -> bool:
+    mine, theirs = content_locale.lower(), wanted.lower()
+    return mine == theirs or theirs.startswith(mine + "-")

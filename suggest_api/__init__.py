@@ -1,0 +1,1 @@
+"""The one web service (JSON API, webhooks, console) and its worker."""
