@@ -170,6 +170,8 @@ class BotTurnRow(Base):
     attempts: Mapped[int] = mapped_column(default=0)
     lease_owner: Mapped[str | None] = mapped_column(String(ID))
     lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # The session in which the assistant heard it: after a crash these turns are told to a fresh one.
+    bot_session: Mapped[str | None] = mapped_column(String(ID))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     settled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
@@ -286,6 +288,8 @@ class DeliveryAttemptRow(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     outbox_id: Mapped[str] = mapped_column(ForeignKey("outbox.id"))
     number: Mapped[int]
+    # True when an earlier attempt may have reached the network: the customer may see the text twice.
+    possible_repeat: Mapped[bool] = mapped_column(default=False)
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     outcome: Mapped[str | None] = mapped_column(String(16))
@@ -311,3 +315,14 @@ class ReceiptRow(Base):
         UniqueConstraint("outbox_id", "kind"),
         CheckConstraint("kind IN ('echo','delivered','read')", name="kind"),
     )
+
+
+class WorkerRow(Base):
+    """A worker process and when it last said that it is alive."""
+
+    __tablename__ = "worker"
+
+    id: Mapped[str] = mapped_column(String(ID), primary_key=True)
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    stopped_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
