@@ -1,0 +1,21 @@
+"""The whole story in order: the only place that knows which stage follows which.
+
+Stages never call each other. Each function here takes the `Desk` and a `Session`, hands frozen values from
+one stage to the next, and leaves the transaction to its caller.
+
+    receive     a signed event is stored once                                   (reception)
+    ingest      the event becomes a customer's turn                             (reception)
+    converse    the assistant answers, or hands over                            (conversation)
+    hand_over   a person owes the reply                                         (conversation)
+    suggest     approved snippets become drafts, each cleared by policy         (drafting)
+    judge       the verdict on any text, while an agent types                   (drafting)
+    claim       an agent takes a conversation; release gives it back            (conversation)
+    reply       the final text is judged again and queued                       (conversation)
+    deliver     the queue is sent, receipts come back as events                 (delivery)
+    feedback    what became of a draft                                          (drafting)
+    prove       the draft, rebuilt byte for byte from what is stored            (drafting)
+"""
+
+from suggest_api.flow.desk import Desk
+
+__all__ = ["Desk"]

@@ -1,0 +1,36 @@
+"""What the composition root built: everything that the stages of one request need, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Engine
+
+from suggest_api.metrics import Metrics
+from suggest_api.settings import Settings
+from suggest_api.values import Clock
+
+if TYPE_CHECKING:
+    from knowledge_base.policy import Policy
+    from suggest_api.bot_client import BotClient
+    from suggest_api.channels.port import Channel
+    from suggest_api.suggestions.service import GenerationHolder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """The parts of one process; `bot` None means that people answer from the start.
+
+    `policy` None means that it could not be loaded: the gate then refuses everything.
+    """
+
+    settings: Settings
+    engine: Engine
+    clock: Clock
+    policy: Policy | None
+    generations: GenerationHolder
+    metrics: Metrics
+    channels: Mapping[str, Channel]
+    bot: BotClient | None = None

@@ -1,0 +1,49 @@
+"""One transaction per request: the only place of the service that begins, commits and rolls back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.orm import Session
+
+from knowledge_base.store.engine import read_session, write_session
+from suggest_api.errors import StorageBusy, StorageError
+
+
+@contextmanager
+def write(engine: Engine) -> Iterator[Session]:
+    """One transaction: all of the block or none of it.
+
+    It begins at the first statement, not before: work that needs no database (encoding a question)
+    and is done first holds no lock. Raises StorageBusy when another writer kept the database for too
+    long and StorageError when it cannot be reached; nothing of the block is kept then.
+    """
+    with _translated(), write_session(engine) as session:
+        yield session
+
+
+@contextmanager
+def read(engine: Engine) -> Iterator[Session]:
+    """One consistent snapshot to read from; whatever is written through it is rolled back."""
+    with _translated(), read_session(engine) as session:
+        yield session
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        if "locked" in str(error.orig) or "lock timeout" in str(error.orig):
+            msg = "the database is busy with another writer: send the same request again"
+            raise StorageBusy(msg) from error
+        raise StorageError(_unreachable(error)) from error
+
+
+def _unreachable(error: DBAPIError) -> str:
+    # The driver's own words, first line only: they name the file or host, and never a value.
+    first = str(error.orig).splitlines()[0] if str(error.orig) else type(error.orig).__name__
+    return f"the database cannot be used: {first} (check FIRSTLINE_DATABASE_URL, run `firstline db upgrade`)"

@@ -1,0 +1,163 @@
+"""The frozen values that cross from one stage to the next, and the few words that all stages share."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from knowledge_base.policy import Verdict
+    from knowledge_base.wording import Length, Span
+
+Clock = Callable[[], datetime]  # returns an aware UTC time
+
+ID_BYTES = 16  # 128 random bits: ids are never guessed and never collide
+
+
+def new_id() -> str:
+    """A random id: 32 hex digits."""
+    return secrets.token_hex(ID_BYTES)
+
+
+def sha256(text: str) -> str:
+    """SHA-256 (hex) of the UTF-8 bytes of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Owner(StrEnum):
+    """Who owes the next reply of a conversation."""
+
+    BOT = "bot"
+    PERSON = "person"
+
+
+class Author(StrEnum):
+    """Who said a turn, or caused it."""
+
+    CUSTOMER = "customer"
+    BOT = "bot"
+    PERSON = "person"
+    SYSTEM = "system"
+
+
+class Use(StrEnum):
+    """For whom suggestions are made: an agent who chooses, or the assistant that sends by itself."""
+
+    AGENT = "agent"
+    ASSISTANT = "assistant"
+
+
+class Abstention(StrEnum):
+    """Why nothing is suggested."""
+
+    EMPTY_QUERY = "empty_query"  # no words of the customer to answer
+    NO_GENERATION = "no_generation"  # nothing was built yet, or nothing loadable
+    NOTHING_IN_SCOPE = "nothing_in_scope"  # no approved snippet for this channel, locale and time
+    NO_CONFIDENT_MATCH = "no_confident_match"  # the best match is below the threshold
+    FACTS_MISSING = "facts_missing"  # every match needs a slot that nobody filled
+    POLICY_BLOCKED = "policy_blocked"  # every match was refused by the gate
+    POLICY_UNAVAILABLE = "policy_unavailable"  # no policy is loaded: the gate says no
+    RANKING_FAILED = "ranking_failed"  # the index or the encoder failed; the log says how
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of the conversation as the caller tells it."""
+
+    author: Author
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """The typed facts that may fill slots; every field is named like its slot in `knowledge_base.wording`."""
+
+    first_name: str | None = None
+    order_number: str | None = None
+    product: str | None = None
+    agent_name: str | None = None
+
+    def values(self) -> dict[str, str]:
+        """What is known, by slot name: what `wording.fill` takes."""
+        pairs = ((f.name, getattr(self, f.name)) for f in fields(self))
+        return {name: value for name, value in pairs if value}
+
+    def over(self, other: Facts) -> Facts:
+        """These facts, completed by `other` where they say nothing."""
+        return Facts(**{**other.values(), **self.values()})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovedText:
+    """A text made of approved spans and filled slots, with what proves where it comes from."""
+
+    text: str
+    snippet_key: str
+    revision_id: int
+    revision: int
+    content_hash: str
+    author: str
+    approved_by: str
+    approved_at: datetime
+    spans: tuple[Span, ...] = ()
+    slot_values: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedText:
+    """A text that the gate let through, bound to its verdict by hash: the only thing the outbox takes."""
+
+    text: str
+    sha256: str
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuggestionRequest:
+    """What is asked of the suggestions stage.
+
+    `messages` oldest first. `facts` are typed; those of a known conversation complete them.
+    `locale` None asks for the conversation's, or none. `limit` is 1 to 10.
+    """
+
+    channel: str
+    messages: tuple[Message, ...]
+    conversation_id: str | None = None
+    facts: Facts = field(default_factory=Facts)
+    locale: str | None = None
+    limit: int = 3
+    use: Use = Use.AGENT
+    request_id: str = field(default_factory=new_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferedDraft:
+    """One draft as it is shown to the one who may send it."""
+
+    draft_id: str
+    snippet_key: str
+    revision: int
+    text: str
+    length: Length
+    confidence: float
+    matched_example: str
+    approved_by: str
+    approved_at: datetime
+    verdict: Verdict
+    spans: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuggestionResponse:
+    """What may be sent, best first; or why there is nothing."""
+
+    request_id: str
+    build_id: str | None
+    abstained: bool
+    reason: Abstention | None
+    suggestions: tuple[OfferedDraft, ...] = ()
