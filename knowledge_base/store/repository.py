@@ -1,0 +1,136 @@
+"""Snippets and their revisions in the database: reading them, and adding a new revision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import Select, func, insert, select, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from knowledge_base.errors import ContentError, NotFound
+from knowledge_base.snippet import Revision, Snippet, SnippetContent
+from knowledge_base.store import audit
+from knowledge_base.store.people import ensure_person
+from knowledge_base.store.revisions import COLUMNS, TABLE, new_row, to_revision
+from knowledge_base.store.tables import SnippetRow
+
+# Written out, not bound: SQLite uses the index of live revisions only when it sees the constant.
+_LIVE = text("revision.status = 'approved'")
+
+# Keys asked for in one statement; SQLite takes at most 32,766 parameters (sqlite.org/limits.html).
+_KEYS_AT_ONCE = 10_000
+
+
+def add_revision(
+    session: Session, content: SnippetContent, *, author: str, now: datetime
+) -> Revision:
+    """Store the content as the next draft of its snippet, making the snippet and the person where new.
+
+    The content has to be in order already (`knowledge_base.exchange` checks what comes from a file).
+    Raises ContentError when it is word for word the newest revision of the snippet.
+    """
+    person = ensure_person(session, author, now=now)
+    newest = _lock_newest(session, content.key, now=now)
+    if newest is not None and newest.content_hash == content.content_hash:
+        msg = f"{content.key} already says exactly this (revision {newest.number}): nothing to add"
+        raise ContentError(msg)
+    number = 1 if newest is None else newest.number + 1
+    row = new_row(content, number=number, author=person, now=now)
+    revision_id = session.execute(insert(TABLE).returning(TABLE.c.id), row).scalar_one()
+    audit.append(
+        session,
+        actor=person,
+        action="revision.add",
+        subject=subject(content.key, number),
+        detail={"content_hash": content.content_hash},
+        now=now,
+    )
+    return get_revision(session, revision_id)
+
+
+def get_revision(session: Session, revision_id: int) -> Revision:
+    """The revision of this id. Raises NotFound."""
+    row = session.execute(select(*COLUMNS).where(TABLE.c.id == revision_id)).first()
+    if row is None:
+        msg = f"there is no revision with the id {revision_id}"
+        raise NotFound(msg)
+    return to_revision(row)
+
+
+def live_revision(session: Session, key: str) -> Revision | None:
+    """The approved revision of the snippet; None when it has none or does not exist."""
+    return live_revisions(session, (key,)).get(key)
+
+
+def live_revisions(session: Session, keys: Iterable[str]) -> dict[str, Revision]:
+    """The approved revisions of these snippets by key; those without one are left out."""
+    return {revision.key: revision for revision in _by_keys(session, keys, live=True)}
+
+
+def approved_revisions(session: Session) -> list[Revision]:
+    """All live revisions, ordered by key in code points."""
+    statement = select(*COLUMNS).where(_LIVE)
+    return sorted(_read(session, statement), key=lambda revision: revision.key)
+
+
+def snippet(session: Session, key: str) -> Snippet:
+    """The snippet with all its revisions. Raises NotFound."""
+    found = session.execute(select(SnippetRow.key).where(SnippetRow.key == key)).first()
+    if found is None:
+        msg = f"there is no snippet with the key {key}"
+        raise NotFound(msg)
+    statement = select(*COLUMNS).where(TABLE.c.snippet_key == key).order_by(TABLE.c.number)
+    return Snippet(key=key, revisions=tuple(_read(session, statement)))
+
+
+def snippets(session: Session, keys: Iterable[str] | None = None) -> list[Snippet]:
+    """Snippets with all their revisions, ordered by key in code points; all of them unless told."""
+    everything = keys is None
+    found = _read(session, select(*COLUMNS)) if everything else _by_keys(session, keys or ())
+    ordered = sorted(found, key=lambda revision: (revision.key, revision.number))
+    return [
+        Snippet(key=key, revisions=tuple(group))
+        for key, group in groupby(ordered, key=lambda revision: revision.key)
+    ]
+
+
+def subject(key: str, number: int) -> str:
+    """How the audit chain names a revision."""
+    return f"revision:{key}@{number}"
+
+
+def ensure_snippets(session: Session, keys: Sequence[str], *, now: datetime) -> None:
+    """Create the snippets of these keys that do not exist yet."""
+    if not keys:
+        return
+    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(SnippetRow).on_conflict_do_nothing()
+    session.execute(statement, [{"key": key, "created_at": now} for key in sorted(keys)])
+
+
+def _lock_newest(session: Session, key: str, *, now: datetime) -> Revision | None:
+    """The newest revision, with the snippet locked so that nobody takes the next number in between."""
+    ensure_snippets(session, [key], now=now)
+    session.execute(select(SnippetRow.key).where(SnippetRow.key == key).with_for_update())
+    number = select(func.max(TABLE.c.number)).where(TABLE.c.snippet_key == key).scalar_subquery()
+    statement = select(*COLUMNS).where(TABLE.c.snippet_key == key, TABLE.c.number == number)
+    row = session.execute(statement).first()
+    return None if row is None else to_revision(row)
+
+
+def _by_keys(session: Session, keys: Iterable[str], *, live: bool = False) -> list[Revision]:
+    wanted = sorted(set(keys))
+    found: list[Revision] = []
+    for start in range(0, len(wanted), _KEYS_AT_ONCE):
+        page = wanted[start : start + _KEYS_AT_ONCE]
+        statement = select(*COLUMNS).where(TABLE.c.snippet_key.in_(page))
+        found.extend(_read(session, statement.where(_LIVE) if live else statement))
+    return found
+
+
+def _read(session: Session, statement: Select[Any]) -> Iterable[Revision]:
+    return (to_revision(row) for row in session.execute(statement))
