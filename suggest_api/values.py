@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from knowledge_base.policy import Verdict
+
     from knowledge_base.wording import Length, Span
 
 Clock = Callable[[], datetime]  # returns an aware UTC time

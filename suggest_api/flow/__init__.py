@@ -14,8 +14,11 @@ one stage to the next, and leaves the transaction to its caller.
     deliver     the queue is sent, receipts come back as events                 (delivery)
     feedback    what became of a draft                                          (drafting)
     prove       the draft, rebuilt byte for byte from what is stored            (drafting)
+
+Beside the story: `readiness` and `count_backlog` for whoever runs the service (operating).
 """
 
 from suggest_api.flow.desk import Desk
+from suggest_api.flow.operating import PartState, count_backlog, readiness
 
-__all__ = ["Desk"]
+__all__ = ["Desk", "PartState", "count_backlog", "readiness"]

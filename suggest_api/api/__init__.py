@@ -1,0 +1,1 @@
+"""The JSON API: routes, guards, and the wire models at the edge."""

@@ -1,0 +1,1 @@
+"""The gate: a text goes on with a verdict on exactly its bytes, or not at all."""

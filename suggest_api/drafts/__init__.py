@@ -1,0 +1,1 @@
+"""What was offered, its proof, and what became of it."""

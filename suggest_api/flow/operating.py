@@ -1,0 +1,66 @@
+"""What whoever runs the service asks: is every part ready, and how much is waiting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from knowledge_base.store import migrate
+from suggest_api.flow.desk import Desk
+from suggest_api.storage import backlog, unit_of_work
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartState:
+    """One part: `detail` is what is in use, or what is missing and how to mend it."""
+
+    name: str
+    ready: bool
+    detail: str
+
+
+def readiness(desk: Desk) -> tuple[PartState, ...]:
+    """The state of the database, the generation and the policy; never raises."""
+    return (_database(desk), _generation(desk), _policy(desk))
+
+
+def count_backlog(desk: Desk) -> None:
+    """Set the backlog gauges to what the database has now."""
+    with unit_of_work.read(desk.engine) as session:
+        counts = backlog.count(session)
+    desk.metrics.backlog.clear()  # a state that emptied must not keep its last number
+    for (queue, state), number in counts.items():
+        desk.metrics.backlog.labels(queue, state).set(number)
+
+
+def _database(desk: Desk) -> PartState:
+    try:
+        found, wanted = migrate.current(desk.engine), migrate.head()
+    except Exception as error:
+        detail = f"cannot be reached ({type(error).__name__}): check FIRSTLINE_DATABASE_URL"
+        return PartState(name="database", ready=False, detail=detail)
+    if found != wanted:
+        detail = (
+            f"is at {found or 'nothing'}, this program needs {wanted}: run `firstline db upgrade`"
+        )
+        return PartState(name="database", ready=False, detail=detail)
+    return PartState(name="database", ready=True, detail=f"at {found}")
+
+
+def _generation(desk: Desk) -> PartState:
+    ranker, failure = desk.generations.ranker, desk.generations.failure
+    in_service = f"build {desk.generations.build_id}"
+    if ranker is None:
+        detail = failure or "nothing was built yet: run `firstline kb build`"
+        return PartState(name="generation", ready=False, detail=detail)
+    # The last good one serves on; that the newest was refused is told, and is no reason to take traffic away.
+    detail = (
+        in_service if failure is None else f"{in_service}; the current one was refused: {failure}"
+    )
+    return PartState(name="generation", ready=True, detail=detail)
+
+
+def _policy(desk: Desk) -> PartState:
+    if desk.policy is None:
+        detail = "could not be loaded, so every text is refused: the log says why"
+        return PartState(name="policy", ready=False, detail=detail)
+    return PartState(name="policy", ready=True, detail=f"version {desk.policy.version}")

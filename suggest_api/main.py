@@ -1,0 +1,85 @@
+"""The composition root: builds the parts of one process and the application around them; nothing runs at import."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from knowledge_base.policy import Policy, load_policy
+
+from knowledge_base.errors import PolicyError
+from knowledge_base.store.engine import open_engine
+from suggest_api import problems
+from suggest_api.api import routes as api
+from suggest_api.flow import Desk
+from suggest_api.logs import configure, get_logger
+from suggest_api.metrics import Metrics
+from suggest_api.middleware import BodyGate, RequestContext
+from suggest_api.settings import Settings
+from suggest_api.suggestions.service import GenerationHolder
+
+log = get_logger(__name__)
+
+
+def create_desk(settings: Settings) -> Desk:
+    """Build every part once: engine, policy, generation, channels, the way to the assistant.
+
+    A policy that cannot be loaded leaves the gate shut: the desk stands, and refuses every text.
+    """
+    return Desk(
+        settings=settings,
+        engine=open_engine(settings.place.database_url),
+        clock=lambda: datetime.now(UTC),
+        policy=_policy(),
+        generations=GenerationHolder(settings.place),
+        metrics=Metrics(),
+        channels={},
+        bot=None,
+    )
+
+
+def create_app(settings: Settings, *, desk: Desk | None = None) -> FastAPI:
+    """The application; `desk` only where somebody else built the parts (tests, the demo)."""
+    configure(level=settings.log_level, form=settings.log_format)
+    built = desk or create_desk(settings)
+    app = FastAPI(
+        title="Firstline",
+        version=version("firstline"),
+        summary="Reply drafts from approved snippets, each under 140 characters and cleared by policy.",
+        lifespan=_lifespan,
+        docs_url=None,  # the pages would load their scripts from elsewhere
+        redoc_url=None,
+        openapi_url=None,  # docs/openapi.json is the published one
+        # Nobody is told anything unless somebody decides so: the framework's own tracing stays off.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )
+    app.state.desk = built
+    problems.install(app)
+    app.include_router(api.router)
+    # The last one added is the outermost.
+    app.add_middleware(
+        BodyGate, cap=settings.max_body_bytes, webhook_cap=settings.max_webhook_bytes
+    )
+    app.add_middleware(RequestContext, metrics=built.metrics, https=settings.secure_cookies)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    desk: Desk = app.state.desk
+    desk.generations.refresh(force=True)
+    log.info("service.started", build_id=desk.generations.build_id)
+    yield
+    desk.engine.dispose()
+    log.info("service.stopped")
+
+
+def _policy() -> Policy | None:
+    try:
+        return load_policy()
+    except PolicyError as error:
+        log.error("policy.refused", reason=str(error))
+        return None
