@@ -22,9 +22,9 @@ class HandOverReason(StrEnum):
     DESK_UNAVAILABLE = "desk_unavailable"
     VULNERABLE = "vulnerable"
     # Ours, when the assistant could not be used:
-    ASSISTANT_UNREACHABLE = "assistant_unreachable"
-    ASSISTANT_SILENT = "assistant_silent"
-    ASSISTANT_UNREADABLE = "assistant_unreadable"
+    BOT_SLOW = "bot_slow"
+    BOT_FAILED = "bot_failed"
+    BOT_SILENT = "bot_silent"
     ANSWER_UNAVAILABLE = "answer_unavailable"
     NOTHING_TO_READ = "nothing_to_read"
     NO_ASSISTANT = "no_assistant"
@@ -33,9 +33,9 @@ class HandOverReason(StrEnum):
 
 OUTAGES = frozenset(
     {
-        HandOverReason.ASSISTANT_UNREACHABLE,
-        HandOverReason.ASSISTANT_SILENT,
-        HandOverReason.ASSISTANT_UNREADABLE,
+        HandOverReason.BOT_SLOW,
+        HandOverReason.BOT_FAILED,
+        HandOverReason.BOT_SILENT,
         HandOverReason.DESK_UNAVAILABLE,
         HandOverReason.NO_ASSISTANT,
     }

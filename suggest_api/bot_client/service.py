@@ -57,10 +57,12 @@ class BotClient:
         }
         try:
             status, answer = asyncio.run(self._post(json.dumps(message).encode()))
-        except (httpx.HTTPError, TimeoutError) as error:
-            return NoAnswer(HandOverReason.ASSISTANT_UNREACHABLE, type(error).__name__)
+        except (TimeoutError, httpx.TimeoutException) as error:
+            return NoAnswer(HandOverReason.BOT_SLOW, type(error).__name__)
+        except httpx.HTTPError as error:
+            return NoAnswer(HandOverReason.BOT_FAILED, type(error).__name__)
         if status != HTTPStatus.OK:
-            return NoAnswer(HandOverReason.ASSISTANT_UNREACHABLE, f"status {status}")
+            return NoAnswer(HandOverReason.BOT_FAILED, f"status {status}")
         return read_answer(answer)
 
     async def _post(self, body: bytes) -> tuple[int, bytes]:
@@ -94,15 +96,15 @@ def read_answer(answer: bytes) -> BotReply | NoAnswer:
     try:
         listed: Any = json.loads(answer.decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        return NoAnswer(HandOverReason.ASSISTANT_UNREADABLE, type(error).__name__)
+        return NoAnswer(HandOverReason.BOT_FAILED, type(error).__name__)
     if listed == []:
-        return NoAnswer(HandOverReason.ASSISTANT_SILENT, "an empty list")
+        return NoAnswer(HandOverReason.BOT_SILENT, "an empty list")
     if not isinstance(listed, list) or len(listed) > MAX_ITEMS:
-        return NoAnswer(HandOverReason.ASSISTANT_UNREADABLE, "not a short list")
+        return NoAnswer(HandOverReason.BOT_FAILED, "not a short list")
     try:
         return BotReply(tuple(_item(entry) for entry in listed))
     except BotError as error:
-        return NoAnswer(HandOverReason.ASSISTANT_UNREADABLE, str(error))
+        return NoAnswer(HandOverReason.BOT_FAILED, str(error))
 
 
 def _item(entry: Any) -> BotItem:

@@ -1,0 +1,290 @@
+"""The SQL of conversations: rows to values and back, every change of a conversation by compare-and-set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, Update, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.orm import Session
+
+from knowledge_base.errors import NotFound
+from suggest_api.conversations.model import (
+    Conversation,
+    EventState,
+    InboxItem,
+    NewTurn,
+    StoredEvent,
+    Turn,
+    TurnKind,
+)
+from suggest_api.errors import OwnershipLost
+from suggest_api.storage.tables import ConversationRow, InboxEventRow, TurnRow
+from suggest_api.values import Author, Owner, new_id
+
+PREVIEW = 140  # characters of the newest message in a list
+SAID = (TurnKind.SAID, TurnKind.UNSUPPORTED)
+
+
+def find_or_create(
+    session: Session,
+    *,
+    channel: str,
+    account: str,
+    peer: str,
+    display_name: str,
+    first_name: str | None,
+    locale: str,
+    now: datetime,
+) -> Conversation:
+    """The conversation with this customer, locked; two workers that meet here get the same one."""
+    values: dict[str, Any] = {
+        "id": new_id(),
+        "channel": channel,
+        "account": account,
+        "peer": peer,
+        "display_name": display_name,
+        "first_name": first_name,
+        "locale": locale,
+        "owner": Owner.BOT,
+        "facts": {},
+        "created_at": now,
+        "changed_at": now,
+    }
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    session.execute(
+        insert(ConversationRow)
+        .values(values)
+        .on_conflict_do_nothing(index_elements=["channel", "account", "peer"])
+    )
+    row = session.scalars(
+        _locked(
+            select(ConversationRow).where(
+                ConversationRow.channel == channel,
+                ConversationRow.account == account,
+                ConversationRow.peer == peer,
+            )
+        )
+    ).one()
+    return to_conversation(row)
+
+
+def get(session: Session, conversation_id: str) -> Conversation:
+    """The conversation as it is; raises NotFound."""
+    return _one(session, conversation_id, lock=False)
+
+
+def lock(session: Session, conversation_id: str) -> Conversation:
+    """The conversation, held until the transaction ends; raises NotFound."""
+    return _one(session, conversation_id, lock=True)
+
+
+def save(
+    session: Session, before: Conversation, after: Conversation, *, now: datetime
+) -> Conversation:
+    """Write what differs if nobody changed it since `before`; raises OwnershipLost otherwise."""
+    old, new = _columns(before), _columns(after)
+    changed = {name: value for name, value in new.items() if old[name] != value}
+    if not changed:
+        return before
+    version = before.version + 1
+    statement = (
+        update(ConversationRow)
+        .where(ConversationRow.id == before.id, ConversationRow.version == before.version)
+        .values(**changed, version=version, changed_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    if affected(session, statement) != 1:
+        msg = "the conversation changed in between: look at it again"
+        raise OwnershipLost(msg)
+    return replace(after, version=version, changed_at=now)
+
+
+def append(
+    session: Session, conversation: Conversation, turn: NewTurn, *, now: datetime
+) -> tuple[Conversation, Turn]:
+    """Write the next entry of the log; the caller saves the returned conversation."""
+    seq = conversation.last_seq + 1
+    row = TurnRow(
+        conversation_id=conversation.id,
+        seq=seq,
+        kind=turn.kind,
+        author=turn.author,
+        author_name=turn.author_name,
+        text=turn.text,
+        detail=dict(turn.detail),
+        external_id=turn.external_id,
+        inbox_event_id=turn.inbox_event_id,
+        said_at=turn.said_at,
+        created_at=now,
+    )
+    session.add(row)
+    session.flush()
+    return replace(conversation, last_seq=seq), to_turn(row)
+
+
+def knows_message(session: Session, conversation_id: str, external_id: str) -> bool:
+    """Whether this message of the network is in the log already."""
+    statement = select(TurnRow.id).where(
+        TurnRow.conversation_id == conversation_id, TurnRow.external_id == external_id
+    )
+    return session.scalar(statement) is not None
+
+
+def thread(session: Session, conversation_id: str) -> tuple[Turn, ...]:
+    """Everything that was said and happened, by the time it was said, then by when we learned it."""
+    rows = session.scalars(
+        select(TurnRow)
+        .where(TurnRow.conversation_id == conversation_id)
+        .order_by(TurnRow.said_at, TurnRow.seq)
+    )
+    return tuple(to_turn(row) for row in rows)
+
+
+def get_turn(session: Session, turn_id: int) -> Turn:
+    """One entry of a log."""
+    return to_turn(session.get_one(TurnRow, turn_id))
+
+
+def items(session: Session, *, waiting: bool, limit: int) -> tuple[InboxItem, ...]:
+    """Conversations that wait for a person, longest first; or the others, newest change first."""
+    newest = (
+        select(func.max(TurnRow.seq))
+        .where(TurnRow.conversation_id == ConversationRow.id, TurnRow.kind.in_(SAID))
+        .correlate(ConversationRow)
+        .scalar_subquery()
+    )
+    statement = select(ConversationRow, TurnRow.text).outerjoin(
+        TurnRow, (TurnRow.conversation_id == ConversationRow.id) & (TurnRow.seq == newest)
+    )
+    if waiting:
+        statement = statement.where(ConversationRow.waiting_since.is_not(None)).order_by(
+            ConversationRow.waiting_since, ConversationRow.id
+        )
+    else:
+        statement = statement.where(ConversationRow.waiting_since.is_(None)).order_by(
+            ConversationRow.changed_at.desc(), ConversationRow.id
+        )
+    return tuple(
+        _item(to_conversation(row), text or "")
+        for row, text in session.execute(statement.limit(limit))
+    )
+
+
+def versions(session: Session) -> tuple[tuple[str, int], ...]:
+    """Every conversation that waits or has an owner who is a person, with its version."""
+    statement = (
+        select(ConversationRow.id, ConversationRow.version)
+        .where(
+            ConversationRow.waiting_since.is_not(None) | (ConversationRow.owner == Owner.PERSON)
+        )
+        .order_by(ConversationRow.id)
+    )
+    return tuple((row.id, row.version) for row in session.execute(statement))
+
+
+def affected(session: Session, statement: Update) -> int:
+    """How many rows an UPDATE changed."""
+    result = session.execute(statement)
+    return result.rowcount if isinstance(result, CursorResult) else 0
+
+
+def to_event(row: InboxEventRow) -> StoredEvent:
+    """The value of a row."""
+    return StoredEvent(
+        id=row.id,
+        channel=row.channel,
+        account=row.account,
+        external_id=row.external_id,
+        raw=bytes(row.raw),
+        received_at=row.received_at,
+        state=EventState(row.state),
+        attempts=row.attempts,
+        reason=row.reason,
+    )
+
+
+def to_conversation(row: ConversationRow) -> Conversation:
+    """The value of a row."""
+    return Conversation(
+        id=row.id,
+        channel=row.channel,
+        account=row.account,
+        peer=row.peer,
+        display_name=row.display_name,
+        first_name=row.first_name,
+        locale=row.locale,
+        owner=Owner(row.owner),
+        assignee=row.assignee,
+        version=row.version,
+        waiting_since=row.waiting_since,
+        facts=dict(row.facts),
+        bot_session=row.bot_session,
+        bot_session_seen_at=row.bot_session_seen_at,
+        last_customer_at=row.last_customer_at,
+        opted_out_at=row.opted_out_at,
+        last_seq=row.last_seq,
+        created_at=row.created_at,
+        changed_at=row.changed_at,
+    )
+
+
+def to_turn(row: TurnRow) -> Turn:
+    """The value of a row."""
+    return Turn(
+        id=row.id,
+        conversation_id=row.conversation_id,
+        seq=row.seq,
+        kind=TurnKind(row.kind),
+        author=Author(row.author),
+        author_name=row.author_name,
+        text=row.text,
+        detail=row.detail,
+        external_id=row.external_id,
+        said_at=row.said_at,
+        created_at=row.created_at,
+    )
+
+
+def _one(session: Session, conversation_id: str, *, lock: bool) -> Conversation:
+    statement = select(ConversationRow).where(ConversationRow.id == conversation_id)
+    row = session.scalars(_locked(statement) if lock else _fresh(statement)).one_or_none()
+    if row is None:
+        msg = "there is no such conversation"
+        raise NotFound(msg)
+    return to_conversation(row)
+
+
+def _locked(statement: Select[ConversationRow]) -> Select[tuple[ConversationRow]]:
+    # SQLite has one writer at a time and ignores FOR UPDATE.
+    return _fresh(statement).with_for_update()
+
+
+def _fresh(statement: Select[ConversationRow]) -> Select[tuple[ConversationRow]]:
+    # Changes are written by UPDATE statements, so an object loaded earlier may be stale.
+    return statement.execution_options(populate_existing=True)
+
+
+def _columns(conversation: Conversation) -> Mapping[str, Any]:
+    columns = asdict(conversation)
+    for name in ("id", "version", "changed_at", "created_at"):
+        del columns[name]
+    return columns
+
+
+def _item(conversation: Conversation, last_text: str) -> InboxItem:
+    return InboxItem(
+        id=conversation.id,
+        name=conversation.name,
+        channel=conversation.channel,
+        owner=conversation.owner,
+        assignee=conversation.assignee,
+        version=conversation.version,
+        waiting_since=conversation.waiting_since,
+        changed_at=conversation.changed_at,
+        last_text=last_text[:PREVIEW],
+    )
