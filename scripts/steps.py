@@ -77,7 +77,9 @@ class Journal:
         if stamp.exists():
             stamp.unlink()
         began = time.monotonic()
-        work(Run(title, log=self._logs / f"{stamp.name}.log"))
+        # The stamps of an environment lie in ENVIRONMENT/stamps: name the log after both.
+        owner = "assistant" if "bot" in stamp.parts else "service"
+        work(Run(title, log=self._logs / f"{owner}-{stamp.name}.log"))
         stamp.parent.mkdir(parents=True, exist_ok=True)
         unfinished = stamp.with_name(stamp.name + ".tmp")
         unfinished.write_text(inputs + "\n")
@@ -108,12 +110,14 @@ class Run:
     def __init__(self, title: str, *, log: Path) -> None:
         self.title = title
         self.log = log
+        self._announced = False
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text("")
 
     def quiet(self, command: Sequence[str], *, env: Mapping[str, str] | None = None) -> None:
         """Run `command` with its output in the log; raise SetupError with the end of the log if it fails."""
-        with self.log.open("ab") as out, Clock(self.title):
+        with self.log.open("ab") as out, Clock(self.title, announce=not self._announced):
+            self._announced = True
             done = subprocess.run(
                 [str(part) for part in command],
                 stdin=subprocess.DEVNULL,
@@ -161,8 +165,9 @@ class Run:
 class Clock:
     """A line that shows that a quiet step is still running; only its end is printed where there is no terminal."""
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, *, announce: bool) -> None:
         self._title = title
+        self._announce = announce
         self._over = threading.Event()
         self._began = time.monotonic()
         self._live = sys.stdout.isatty()
@@ -171,7 +176,7 @@ class Clock:
     def __enter__(self) -> Clock:
         if self._live:
             self._thread.start()
-        else:
+        elif self._announce:
             say(f"  {self._title} ...")
         return self
 
