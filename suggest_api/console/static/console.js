@@ -68,6 +68,9 @@
     customerTurn = latest;
     const version = byId("version");
     if (version) version.value = thread.dataset.version;
+    // Somebody took or released it: the composer has to follow, but never at the price of what was typed.
+    const text = byId("text");
+    if (text && text.disabled === (thread.dataset.mine === "yes") && !text.value) location.reload();
   }
 
   document.addEventListener("DOMContentLoaded", () => { listen(); settle(); });

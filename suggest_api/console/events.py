@@ -1,0 +1,129 @@
+"""The live stream: tells a page that something changed, never what, so it carries no customer text."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Annotated
+
+from anyio import sleep, to_thread
+from fastapi import APIRouter, Depends, Query
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from suggest_api.access.model import Identity
+from suggest_api.access.service import resume
+from suggest_api.console.guards import cookie_name, desk_of, require_role
+from suggest_api.conversations import service as conversations
+from suggest_api.delivery import service as deliveries
+from suggest_api.flow import Desk
+from suggest_api.storage import unit_of_work
+
+router = APIRouter()
+
+POLL_SECONDS = (
+    0.5  # what an agent feels as "at once"; two small queries a second for each open page
+)
+SESSION_CHECK_SECONDS = 10.0  # a revoked session stops listening this soon
+KEEP_ALIVE_SECONDS = 15.0  # below the 60 s after which common proxies cut an idle connection
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a page was last told about: it is told again when one of these differs."""
+
+    inbox: object = None
+    conversation: object = None
+    delivery: object = None
+
+
+class Watch:
+    """The state that every page shares, read once per interval however many pages are open."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._lock = threading.Lock()
+        self._read_at = float("-inf")
+        self._shared: tuple[object, object] = (None, None)
+
+    def look(self, conversation_id: str | None) -> Seen:
+        """The state now, at most one interval old."""
+        with self._lock:
+            if time.monotonic() - self._read_at >= POLL_SECONDS:
+                self._shared = self._read()
+                self._read_at = time.monotonic()
+            inbox, delivery = self._shared
+        return Seen(inbox, self._conversation(conversation_id), delivery)
+
+    def alive(self, token: str) -> bool:
+        """Whether the session behind the cookie still stands."""
+        with unit_of_work.read(self._desk.engine) as session:
+            return resume(session, token, now=self._desk.clock()) is not None
+
+    def _read(self) -> tuple[object, object]:
+        with unit_of_work.read(self._desk.engine) as session:
+            items = (*conversations.waiting(session), *conversations.others(session))
+            inbox = tuple((item.id, item.version) for item in items)
+            delivery = tuple(row.id for row in deliveries.attention(session))
+        return inbox, delivery
+
+    def _conversation(self, conversation_id: str | None) -> object:
+        if conversation_id is None:
+            return None
+        with unit_of_work.read(self._desk.engine) as session:
+            version = conversations.get(session, conversation_id).version
+            shown = deliveries.of_conversation(session, conversation_id)
+            return version, tuple((row.id, row.shown) for row in shown)
+
+
+@router.get("/events")
+def events(
+    request: Request,
+    who: Annotated[Identity, Depends(require_role("agent"))],
+    conversation: Annotated[str | None, Query(pattern="^[0-9a-f]{32}$")] = None,
+) -> Response:
+    """Server-sent events `inbox`, `conversation`, `delivery` and `signed-out` (WHATWG HTML, section 9.2)."""
+    desk = desk_of(request)
+    token = request.cookies.get(cookie_name(desk), "")
+    stream = _stream(request, _watch(request), token, conversation)
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+
+
+async def _stream(
+    request: Request, watch: Watch, token: str, conversation_id: str | None
+) -> AsyncIterator[str]:
+    seen = await to_thread.run_sync(watch.look, conversation_id)
+    checked = told = time.monotonic()
+    yield "retry: 2000\n\n"
+    while not await request.is_disconnected():
+        await sleep(POLL_SECONDS)
+        now = time.monotonic()
+        if now - checked >= SESSION_CHECK_SECONDS:
+            checked = now
+            if not await to_thread.run_sync(watch.alive, token):
+                yield _event("signed-out")
+                return
+        current = await to_thread.run_sync(watch.look, conversation_id)
+        for name in ("inbox", "conversation", "delivery"):
+            if getattr(current, name) != getattr(seen, name):
+                told = now
+                yield _event(name)
+        seen = current
+        if now - told >= KEEP_ALIVE_SECONDS:
+            told = now
+            yield ": still here\n\n"
+
+
+def _event(name: str) -> str:
+    return f"event: {name}\ndata: changed\n\n"
+
+
+def _watch(request: Request) -> Watch:
+    state = request.app.state
+    if not hasattr(state, "watch"):
+        state.watch = Watch(desk_of(request))
+    watch: Watch = state.watch
+    return watch

@@ -1,0 +1,117 @@
+"""Who may see a page: the session cookie, the role, and the proof that a form came from our own page."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Annotated, cast
+from urllib.parse import urlsplit
+
+from fastapi import Form, Header
+from starlette.requests import Request
+
+from suggest_api.access.model import Identity, Role
+from suggest_api.access.service import resume
+from suggest_api.errors import NotAllowed, NotAuthenticated
+from suggest_api.flow import Desk
+from suggest_api.storage import unit_of_work
+
+
+def desk_of(request: Request) -> Desk:
+    """The parts that the composition root built for this application."""
+    return cast(Desk, request.app.state.desk)
+
+
+def cookie_name(desk: Desk) -> str:
+    """`__Host-` binds the cookie to this host and to https; browsers refuse the prefix without https."""
+    return "__Host-firstline" if desk.settings.secure_cookies else "firstline"
+
+
+class RequireRole:
+    """A dependency that lets a signed-in person of a role through, and hands on who it is.
+
+    Only requests that a person causes count as activity: the parts of a page that refresh themselves
+    (htmx, events) do not keep a forgotten browser signed in, and take no write lock.
+    """
+
+    def __init__(self, role: Role) -> None:
+        self.guards = role  # what the route test looks for
+
+    def __call__(self, request: Request) -> Identity:
+        """Raise NotAuthenticated or NotAllowed, or return the identity."""
+        desk = desk_of(request)
+        token = request.cookies.get(cookie_name(desk), "")
+        by_itself = request.method == "GET" and "hx-request" in request.headers
+        transaction = (
+            unit_of_work.read if by_itself or _is_event_stream(request) else unit_of_work.write
+        )
+        with transaction(desk.engine) as session:
+            identity = resume(session, token, now=desk.clock()) if token else None
+        if identity is None:
+            msg = "your session has ended: sign in again"
+            raise NotAuthenticated(msg)
+        if not identity.role.allows(self.guards):
+            msg = f"this page is for the role {self.guards.value}: ask an admin"
+            raise NotAllowed(msg)
+        return identity
+
+
+def require_role(role: str) -> RequireRole:
+    """The guard for one role: agent, curator or admin."""
+    return RequireRole(Role(role))
+
+
+class SameOrigin:
+    """A dependency for the one form without a session, signing in: it must come from our own page."""
+
+    guards = "same-origin"  # what the route test looks for
+
+    def __call__(self, request: Request) -> None:
+        """Raise NotAllowed for a form of another site."""
+        require_same_origin(request)
+
+
+class OwnForm(RequireRole):
+    """The guard of every unsafe method: the role, our own origin, and the session's CSRF token.
+
+    The token comes in the field `csrf` or, from htmx, in the header X-CSRF-Token.
+    """
+
+    def __call__(  # type: ignore[override]  # FastAPI reads the parameters; nobody calls it as the base class
+        self,
+        request: Request,
+        csrf: Annotated[str, Form()] = "",
+        x_csrf_token: Annotated[str, Header()] = "",
+    ) -> Identity:
+        """Raise NotAuthenticated or NotAllowed, or return the identity."""
+        require_same_origin(request)
+        identity = super().__call__(request)
+        given = (x_csrf_token or csrf).encode()
+        if not hmac.compare_digest(given, identity.csrf.encode()):
+            msg = "this form is out of date: load the page again and repeat the step"
+            raise NotAllowed(msg)
+        return identity
+
+
+def own_form(role: str) -> OwnForm:
+    """The guard of a form for one role."""
+    return OwnForm(Role(role))
+
+
+def require_same_origin(request: Request) -> None:
+    """Raise NotAllowed unless the browser says that the request comes from our own pages.
+
+    Every browser of today sends Sec-Fetch-Site (fetch metadata, W3C) or Origin with a POST.
+    """
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        ours = site in {"same-origin", "none"}
+    else:
+        origin = request.headers.get("origin")
+        ours = origin is None or urlsplit(origin).netloc == request.headers.get("host", "")
+    if not ours:
+        msg = "this form was sent by another site"
+        raise NotAllowed(msg)
+
+
+def _is_event_stream(request: Request) -> bool:
+    return request.headers.get("accept", "") == "text/event-stream"

@@ -1,0 +1,106 @@
+"""The inbox, the conversation, and the parts of both that refresh themselves."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Query
+from sqlalchemy.orm import Session
+from starlette.requests import Request
+from starlette.responses import Response
+
+from suggest_api.access.model import Identity
+from suggest_api.console import views
+from suggest_api.console.guards import desk_of, require_role
+from suggest_api.console.render import page
+from suggest_api.conversations import service as conversations
+from suggest_api.delivery import service as deliveries
+from suggest_api.flow import Desk
+from suggest_api.storage import unit_of_work
+from suggest_api.values import ID_BYTES
+
+router = APIRouter()
+
+Who = Annotated[Identity, Depends(require_role("agent"))]
+ConversationId = Annotated[str, Path(pattern=rf"^[0-9a-f]{{{2 * ID_BYTES}}}$")]
+
+
+@router.get("")
+def inbox(request: Request, who: Who) -> Response:
+    """Who waits for a person, and nothing opened."""
+    desk = desk_of(request)
+    with unit_of_work.read(desk.engine) as session:
+        return page("inbox.html", who=who, values=_frame(desk, session, open_id=None))
+
+
+@router.get("/conversations/{conversation_id}")
+def conversation(request: Request, conversation_id: ConversationId, who: Who) -> Response:
+    """One conversation: thread, drafts, composer, the story so far."""
+    desk = desk_of(request)
+    with unit_of_work.read(desk.engine) as session:
+        found = conversations.get(session, conversation_id)
+        shown = views.thread(session, found)
+        composed = views.Composed()
+        values = {
+            **_frame(desk, session, open_id=conversation_id),
+            **shown,
+            **views.composer(desk, session, found, who=who, composed=composed),
+            "story": views.story(shown["turns"]),
+        }
+        return page("inbox.html", who=who, values=values)
+
+
+@router.get("/inbox")
+def inbox_part(request: Request, who: Who, open: Annotated[str, Query()] = "") -> Response:
+    """Both lists of the inbox."""
+    desk = desk_of(request)
+    with unit_of_work.read(desk.engine) as session:
+        return page("_inbox.html", who=who, values=_frame(desk, session, open_id=open))
+
+
+@router.get("/conversations/{conversation_id}/thread")
+def thread_part(request: Request, conversation_id: ConversationId, who: Who) -> Response:
+    """The messages."""
+    desk = desk_of(request)
+    with unit_of_work.read(desk.engine) as session:
+        found = conversations.get(session, conversation_id)
+        values = {**views.thread(session, found), **views.ownership(found, who)}
+        return page("_thread.html", who=who, values=values)
+
+
+@router.get("/conversations/{conversation_id}/head")
+def head_part(request: Request, conversation_id: ConversationId, who: Who) -> Response:
+    """Who owns the conversation."""
+    desk = desk_of(request)
+    with unit_of_work.read(desk.engine) as session:
+        values = {"conversation": conversations.get(session, conversation_id)}
+        return page("_head.html", who=who, values=values)
+
+
+@router.get("/conversations/{conversation_id}/story")
+def story_part(request: Request, conversation_id: ConversationId, who: Who) -> Response:
+    """What was asked and what is known."""
+    desk = desk_of(request)
+    with unit_of_work.read(desk.engine) as session:
+        found = conversations.get(session, conversation_id)
+        story = views.story(conversations.thread(session, conversation_id))
+        return page("_story.html", who=who, values={"conversation": found, "story": story})
+
+
+@router.get("/conversations/{conversation_id}/drafts")
+def drafts_part(request: Request, conversation_id: ConversationId, who: Who) -> Response:
+    """Up to three drafts for what the customer said last; each is stored with its proof."""
+    desk = desk_of(request)
+    with unit_of_work.write(desk.engine) as session:
+        found = conversations.get(session, conversation_id)
+        values = views.suggestions(desk, session, found, who=who)
+    return page("_drafts.html", who=who, values=values)
+
+
+def _frame(desk: Desk, session: Session, *, open_id: str | None) -> dict[str, Any]:
+    return {
+        **views.inbox(session, open_id=open_id),
+        "page": "inbox",
+        "now": desk.clock(),
+        "attention": len(deliveries.attention(session)),
+    }

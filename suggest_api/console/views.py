@@ -1,0 +1,199 @@
+"""What the pages show of a conversation: read from the stages, put into the words of the templates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from knowledge_base.errors import PolicyUnavailable
+from knowledge_base.policy import Verdict
+from knowledge_base.wording import measure
+from suggest_api import flow
+from suggest_api.access.model import Identity
+from suggest_api.conversations import service as conversations
+from suggest_api.conversations.model import Conversation, Turn, TurnKind
+from suggest_api.delivery import service as deliveries
+from suggest_api.drafts import service as drafts
+from suggest_api.drafts.model import difference
+from suggest_api.flow import Desk
+from suggest_api.values import (
+    Abstention,
+    Author,
+    Facts,
+    Message,
+    Owner,
+    SuggestionRequest,
+    SuggestionResponse,
+)
+
+DRAFTS = 3  # keys 1 to 3
+CONTEXT = 6  # turns that a question may lean on; older ones belong to another question
+
+SILENCE = {
+    Abstention.EMPTY_QUERY: "The customer has not written anything yet.",
+    Abstention.NO_GENERATION: "No approved answers are loaded. Ask an admin to run the build.",
+    Abstention.NOTHING_IN_SCOPE: "No approved answer is valid for this channel at the moment.",
+    Abstention.NO_CONFIDENT_MATCH: "No approved answer fits well enough. Please write your own.",
+    Abstention.FACTS_MISSING: "The approved answers that fit need facts that are not known yet.",
+    Abstention.POLICY_BLOCKED: "The approved answers that fit are held back by policy.",
+    Abstention.POLICY_UNAVAILABLE: "No policy is loaded, so nothing may be suggested or sent.",
+    Abstention.RANKING_FAILED: "The search failed. Please write your own reply.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownFinding:
+    """A finding with the words it is about."""
+
+    severity: str
+    reason: str
+    mend: str
+    quoted: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A piece of the final text beside the approved one: `op` is equal, insert or delete."""
+
+    op: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Composed:
+    """What stands in the composer, as it was last submitted."""
+
+    text: str = ""
+    draft_id: str = ""
+    reason: str = ""
+    problem: str = ""
+
+
+def inbox(session: Session, *, open_id: str | None) -> dict[str, Any]:
+    """Both lists of the inbox."""
+    return {
+        "waiting": conversations.waiting(session),
+        "others": conversations.others(session),
+        "open_id": open_id,
+    }
+
+
+def thread(session: Session, conversation: Conversation) -> dict[str, Any]:
+    """Everything said and done, each reply with what became of it."""
+    shown = {
+        delivery.turn_id: delivery.shown
+        for delivery in deliveries.of_conversation(session, conversation.id)
+    }
+    turns = tuple(
+        replace(turn, delivery=shown.get(turn.id))
+        for turn in conversations.thread(session, conversation.id)
+    )
+    newest = max((turn.seq for turn in turns if turn.author is Author.CUSTOMER), default=0)
+    return {"conversation": conversation, "turns": turns, "last_customer_turn": newest}
+
+
+def story(turns: Iterable[Turn]) -> dict[str, Any] | None:
+    """What the newest hand-over told: asked, reason, topic; None before the first."""
+    for turn in reversed(tuple(turns)):
+        if turn.kind is TurnKind.HAND_OVER:
+            return {
+                "asked": turn.detail.get("asked"),
+                "reason": turn.detail.get("reason", ""),
+                "topic": turn.detail.get("topic"),
+            }
+    return None
+
+
+def ownership(conversation: Conversation, who: Identity) -> dict[str, Any]:
+    """Whether this person may answer, and if not, why."""
+    if conversation.owner is Owner.BOT:
+        return {"mine": False, "why_not_mine": "Take over to answer."}
+    mine = conversation.assignee in (None, who.name)
+    return {"mine": mine, "why_not_mine": "" if mine else f"{conversation.assignee} has this one."}
+
+
+def composer(
+    desk: Desk,
+    session: Session,
+    conversation: Conversation,
+    *,
+    who: Identity,
+    composed: Composed,
+) -> dict[str, Any]:
+    """The composer with counts, verdict and the difference from the approved text."""
+    outcome, findings = _verdict(desk, composed.text, channel=conversation.channel)
+    return {
+        **ownership(conversation, who),
+        "conversation": conversation,
+        "text": composed.text,
+        "draft_id": composed.draft_id,
+        "reason": composed.reason,
+        "problem": composed.problem,
+        "length": measure(composed.text),
+        "outcome": outcome,
+        "findings": findings,
+        "change": _change(session, composed, conversation),
+    }
+
+
+def suggestions(
+    desk: Desk, session: Session, conversation: Conversation, *, who: Identity
+) -> dict[str, Any]:
+    """Up to three drafts for what the customer said last, or why there is none."""
+    said = [
+        turn
+        for turn in conversations.thread(session, conversation.id)
+        if turn.kind is TurnKind.SAID and turn.text
+    ]
+    request = SuggestionRequest(
+        channel=conversation.channel,
+        messages=tuple(Message(turn.author, turn.text) for turn in said[-CONTEXT:]),
+        conversation_id=conversation.id,
+        facts=Facts(agent_name=who.name.split()[0]),
+        limit=DRAFTS,
+    )
+    response: SuggestionResponse = flow.suggest(desk, session, request)
+    silence = SILENCE[response.reason] if response.reason else ""
+    return {"drafts": response.suggestions, "silence": silence}
+
+
+def _verdict(desk: Desk, text: str, *, channel: str) -> tuple[str, tuple[ShownFinding, ...]]:
+    if not text:
+        return "", ()
+    try:
+        verdict: Verdict = flow.judge(desk, text, channel=channel)
+    except PolicyUnavailable as error:
+        blocked = ShownFinding(severity="block", reason=str(error), mend="", quoted="")
+        return "block", (blocked,)
+    return verdict.outcome.value, tuple(
+        ShownFinding(
+            severity=finding.severity.value,
+            reason=finding.reason,
+            mend=finding.mend,
+            quoted="" if finding.span is None else text[slice(*finding.span)],
+        )
+        for finding in verdict.findings
+    )
+
+
+def _change(
+    session: Session, composed: Composed, conversation: Conversation
+) -> tuple[Change, ...]:
+    """The approved text and the present one, piece by piece; empty when they are the same."""
+    if not composed.draft_id or not composed.text:
+        return ()
+    draft = drafts.get(session, composed.draft_id)
+    if draft.conversation_id != conversation.id or draft.text == composed.text:
+        return ()
+    pieces, done = [], 0
+    for step in difference(draft.text, composed.text):
+        start, end = step["approved"]
+        pieces.append(Change(op="equal", text=draft.text[done:start]))
+        pieces.append(Change(op="delete", text=step["was"]))
+        pieces.append(Change(op="insert", text=step["is"]))
+        done = end
+    pieces.append(Change(op="equal", text=draft.text[done:]))
+    return tuple(piece for piece in pieces if piece.text)

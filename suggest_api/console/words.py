@@ -1,0 +1,87 @@
+"""What codes and times are called on the pages: the console's filters, and nothing a customer wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+MINUTE, HOUR, DAY = 60, 3600, 86400  # seconds
+
+DELIVERY_WORDS = {
+    "ready": "waiting to go out",
+    "leased": "being sent",
+    "sent": "sent",
+    "delivered": "delivered",
+    "read": "read",
+    "failed": "refused by the network",
+    "unknown": "may have been sent",
+    "dead": "could not be sent",
+    "cancelled": "withdrawn",
+}
+
+HAND_OVER_WORDS = {
+    "asked_for_person": "The customer asked for a person.",
+    "not_confident": "No approved answer fits well enough.",
+    "order_needed_person": "It concerns an order that a person has to look up.",
+    "complaint": "It is a complaint.",
+    "form_abandoned": "The order number stayed unclear.",
+    "desk_unavailable": "The assistant could not reach the approved answers.",
+    "vulnerable": "The customer may need special care.",
+    "opted_out": "The customer switched automated replies off.",
+    "bot_slow": "The assistant took too long.",
+    "bot_failed": "The assistant failed.",
+    "bot_silent": "The assistant had no answer.",
+    "nothing_to_read": "There was nothing the assistant could read.",
+}
+
+
+def ago(then: datetime, now: datetime) -> str:
+    """How long ago, in the largest unit that is not zero."""
+    seconds = max(0, int((now - then).total_seconds()))
+    for size, unit in ((DAY, "d"), (HOUR, "h"), (MINUTE, "min")):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return "just now"
+
+
+def clock(at: datetime) -> str:
+    """The time of day in UTC; the page's `time` element carries the whole instant."""
+    return at.strftime("%H:%M")
+
+
+def delivery_words(state: str) -> str:
+    """A delivery's state in words."""
+    return DELIVERY_WORDS.get(state, state.replace("_", " "))
+
+
+def hand_over_words(reason: str) -> str:
+    """Why the assistant handed over, in words."""
+    return HAND_OVER_WORDS.get(reason, reason.replace("_", " ").capitalize() + ".")
+
+
+def event_words(turn: Any) -> str:
+    """What happened at a turn at which nothing was said."""
+    detail: Mapping[str, Any] = turn.detail or {}
+    name = turn.author_name or "Somebody"
+    match turn.kind:
+        case "hand_over":
+            return f"The assistant handed over. {hand_over_words(str(detail.get('reason', '')))}"
+        case "claim":
+            return f"{name} took this conversation."
+        case "release":
+            return f"{name} gave it back to the assistant."
+        case "opt_out":
+            return "The customer switched automated replies off."
+        case "opt_in":
+            return "The customer switched automated replies on."
+    return turn.text or str(turn.kind).replace("_", " ")
+
+
+FILTERS: dict[str, Callable[..., str]] = {
+    "ago": ago,
+    "clock": clock,
+    "delivery_words": delivery_words,
+    "hand_over_words": hand_over_words,
+    "event_words": event_words,
+}
