@@ -12,6 +12,7 @@ FirstlineError                     the root, shared with `knowledge_base.errors`
 │   ├── TooManyAttempts            signing in is held back for a while
 │   └── AccountExists              somebody of that name can sign in already
 ├── Refused                        the policy gate says no to a text
+│   └── ReasonNeeded               the gate warns, and nobody said why to send it all the same
 ├── DraftError                     something a draft's state does not allow
 │   ├── DraftDecided               it was decided otherwise before
 │   └── DraftDiffers               text, draft and conversation do not belong together
@@ -88,6 +89,10 @@ class Refused(FirstlineError):
     def __init__(self, message: str, *, findings: tuple[Finding, ...] = ()) -> None:
         super().__init__(message)
         self.findings = findings
+
+
+class ReasonNeeded(Refused):
+    """The gate warns about a text; whoever sends it all the same has to say why."""
 
 
 class DraftError(FirstlineError):

@@ -1,7 +1,7 @@
 """Structured logs on standard error: one JSON object a line, a request id in each, and never a customer's words.
 
-What is logged is named by us: ids, counts, states, durations, error classes and where they were raised. The text of an
-exception is left out, since drivers and parsers quote in it what they were given.
+What is logged is named by us: ids, counts, states, durations, error classes and where they were raised.
+The text of an exception is left out, since drivers and parsers quote in it what they were given.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Literal
 import structlog
 from structlog.types import EventDict, Processor, WrappedLogger
 
-# Names that an event may not carry, whatever the caller had in mind; the value is replaced, the name stays visible.
+# Names that an event may not carry, whatever the caller had in mind; the value is replaced, the name stays.
 NEVER_LOGGED = frozenset(
     {
         "text",

@@ -1,4 +1,4 @@
-"""The composition root: builds the parts of one process and the application around them; nothing runs at import."""
+"""The composition root: the parts of one process and the application around them; nothing runs at import."""
 
 from __future__ import annotations
 

@@ -20,7 +20,10 @@ from suggest_api.values import new_id
 # Ids of callers are logged, so they are short and of harmless characters; anything else gets a new id.
 SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 API_POLICY = "default-src 'none'; frame-ancestors 'none'"
-CONSOLE_POLICY = "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
+CONSOLE_POLICY = (
+    "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none';"
+    " form-action 'self'"
+)
 HSTS = "max-age=31536000; includeSubDomains"  # a year: what ASVS 5.0 V3.4.1 asks for at least
 
 log = get_logger(__name__)

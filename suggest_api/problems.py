@@ -51,6 +51,7 @@ TABLE: tuple[tuple[type[Exception], int, str, str], ...] = (
     (errors.TooManyAttempts, 429, "too-many-attempts", "Too many attempts"),
     (errors.AccountExists, 409, "account-exists", "Somebody of that name can sign in already"),
     (errors.Refused, 422, "policy-blocked", "A policy rule blocks this text"),
+    (errors.ReasonNeeded, 422, "reason-needed", "The gate warns: a reason is needed to send this"),
     (errors.DraftError, 409, "draft", "The draft does not allow this step"),
     (errors.DraftDecided, 409, "draft-decided", "The draft was decided otherwise"),
     (errors.DraftDiffers, 409, "draft-differs", "Draft and request do not belong together"),
@@ -154,21 +155,6 @@ def install(app: FastAPI, *, page: Page | None = None) -> None:
         app.add_exception_handler(kind, handle)
 
 
-def findings_json(findings: tuple[Any, ...]) -> list[dict[str, Any]]:
-    """Findings as the API tells them: rule, severity, where in the text, why, and how to mend it."""
-    return [
-        {
-            "rule_id": finding.rule_id,
-            "severity": str(finding.severity),
-            "span": list(finding.span) if finding.span is not None else None,
-            "reason": finding.reason,
-            "mend": finding.mend,
-            "pack": finding.pack,
-        }
-        for finding in findings
-    ]
-
-
 def _unforeseen() -> Problem:
     return Problem(
         status=500,
@@ -227,9 +213,9 @@ def _headers(error: kb.FirstlineError) -> dict[str, str]:
 
 def _members(error: kb.FirstlineError) -> dict[str, Any]:
     if isinstance(error, errors.Refused):
-        return {"findings": findings_json(error.findings)}
+        return {"findings": [finding.to_json() for finding in error.findings]}
     if isinstance(error, kb.PolicyBlocked):
-        return {"findings": findings_json(tuple(getattr(error.verdict, "findings", ())))}
+        return {"findings": [f.to_json() for f in getattr(error.verdict, "findings", ())]}
     return {}
 
 

@@ -123,6 +123,27 @@ class Settings(BaseSettings):
         ge=1024,
         description="Largest webhook body in bytes.",
     )
+    bot_threads: int = Field(
+        default=2,
+        ge=1,
+        le=32,
+        description="Conversations that one worker lets the assistant answer at a time.",
+    )
+    send_threads: int = Field(
+        default=2, ge=1, le=32, description="Replies that one worker sends at a time."
+    )
+    lease_seconds: float = Field(
+        # Twice what a send (15 s) may take and more: a sender that lives never loses its lease.
+        default=45.0,
+        ge=1.0,
+        le=600.0,
+        description="Seconds after which the work of a worker that died is given to another one.",
+    )
+    retry_seconds: tuple[float, ...] = Field(
+        # Svix's published table; a reply that is a day old needs a person's eye, not another try.
+        default=(5.0, 300.0, 1800.0, 7200.0, 18000.0, 36000.0, 36000.0),
+        description="Longest waits in seconds before a reply is tried again, JSON; then it is given up.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe level that is logged."
     )

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from knowledge_base.policy import Verdict
-
     from knowledge_base.wording import Length, Span
 
 Clock = Callable[[], datetime]  # returns an aware UTC time
@@ -28,6 +28,13 @@ def new_id() -> str:
 def sha256(text: str) -> str:
     """SHA-256 (hex) of the UTF-8 bytes of a text."""
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def canonical_json(value: Any) -> str:
+    """One spelling for one JSON value: sorted keys, no spaces, no NaN; what hashes are taken over."""
+    return json.dumps(
+        value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
+    )
 
 
 class Owner(StrEnum):

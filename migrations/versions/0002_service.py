@@ -152,7 +152,7 @@ def _create_draft() -> None:
     op.create_table(
         "draft",
         sa.Column("id", sa.String(length=32), nullable=False),
-        sa.Column("request_id", sa.String(length=32), nullable=False),
+        sa.Column("request_id", sa.String(length=64), nullable=False),
         sa.Column("conversation_id", sa.String(length=32), nullable=True),
         sa.Column("channel", sa.String(length=32), nullable=False),
         sa.Column("use", sa.String(length=16), nullable=False),

@@ -24,6 +24,8 @@ from suggest_api.values import new_id
 TOKEN_BYTES = 32  # 256 random bits for sessions, CSRF tokens and keys: nobody guesses them
 KEY_PREFIX = "fl_"  # lets secret scanners find a key that leaked
 
+KEY_NAME_MAX = 100  # "key:" and the name stand where a person's name of 120 characters may
+
 # A break for lunch does not sign an agent out, a forgotten browser is out before the next shift.
 IDLE = timedelta(hours=2)
 # One working day with overtime; ASVS 5.0 V7.3.2 asks for an absolute limit beside the idle one.
@@ -69,8 +71,9 @@ def sign_in(session: Session, name: str, password: str, *, now: datetime) -> Sig
     Raises NotAuthenticated, in the same time and with the same words for an unknown name, a wrong password
     and a disabled account. (`Throttle` holds back repeated tries; the caller asks it first.)
     """
+    nobodys = _nobodys_hash()  # made before it is known whether it is needed
     row = repository.sign_in_of(session, " ".join(name.split()))
-    matches = _verify(row.password_hash if row else _nobodys_hash(), password)
+    matches = _verify(row.password_hash if row else nobodys, password)
     if row is None or not matches or row.disabled_at is not None:
         msg = "name or password is wrong"
         raise NotAuthenticated(msg)
@@ -144,7 +147,13 @@ def create_key(
     valid_for: timedelta | None = None,
     by: str = "cli",
 ) -> str:
-    """A new API key, shown this once; only its hash is kept. `valid_for` None means until it is revoked."""
+    """A new API key, shown this once; only its hash is kept. `valid_for` None means until it is revoked.
+
+    Raises Unprocessable for a name that is empty or longer than 100 characters.
+    """
+    if not 0 < len(name) <= KEY_NAME_MAX or not name.isprintable():
+        msg = f"a key's name has 1 to {KEY_NAME_MAX} visible characters"
+        raise Unprocessable(msg)
     plain = KEY_PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
     row = ApiKeyRow(
         id=new_id(),
@@ -161,8 +170,10 @@ def create_key(
     return plain
 
 
-def authenticate_key(session: Session, plain: str, *, scope: Scope, now: datetime) -> KeyIdentity:
-    """Whose key this is. Raises NotAuthenticated, or NotAllowed when it has not this scope.
+def authenticate_key(
+    session: Session, plain: str, *, scopes: Collection[Scope], now: datetime
+) -> KeyIdentity:
+    """Whose key this is. Raises NotAuthenticated, or NotAllowed when it has none of the scopes.
 
     Keys are found by SHA-256: with 256 random bits there is nothing that a slow hash would protect.
     """
@@ -174,14 +185,15 @@ def authenticate_key(session: Session, plain: str, *, scope: Scope, now: datetim
     identity = KeyIdentity(
         id=row.id, name=row.name, scopes=frozenset(Scope(name) for name in row.scopes)
     )
-    require(identity, scope)
+    require(identity, *scopes)
     return identity
 
 
-def require(identity: KeyIdentity, scope: Scope) -> None:
-    """Raise NotAllowed unless the key has this scope."""
-    if scope not in identity.scopes:
-        msg = f"this key has not the scope {scope.value!r}: make one with `firstline key create`"
+def require(identity: KeyIdentity, *scopes: Scope) -> None:
+    """Raise NotAllowed unless the key has one of the scopes."""
+    if identity.scopes.isdisjoint(scopes):
+        named = " or ".join(repr(scope.value) for scope in scopes)
+        msg = f"this key has not the scope {named}: make one with `firstline key create`"
         raise NotAllowed(msg)
 
 

@@ -26,10 +26,10 @@ def desk_of(request: Request) -> Desk:
 
 
 class RequireScope:
-    """A dependency that lets through a live API key with one scope, and hands on whose it is."""
+    """A dependency that lets through a live API key with one of some scopes, and hands on whose it is."""
 
-    def __init__(self, scope: Scope) -> None:
-        self.guards = scope  # what the route test looks for
+    def __init__(self, *scopes: Scope) -> None:
+        self.guards = scopes  # what the route test looks for
 
     def __call__(
         self,
@@ -43,10 +43,10 @@ class RequireScope:
         desk = desk_of(request)
         with unit_of_work.read(desk.engine) as session:
             return authenticate_key(
-                session, credentials.credentials, scope=self.guards, now=desk.clock()
+                session, credentials.credentials, scopes=self.guards, now=desk.clock()
             )
 
 
-def require_scope(scope: str) -> RequireScope:
-    """The guard for one scope: suggest, assist, check, drafts or metrics."""
-    return RequireScope(Scope(scope))
+def require_scope(*scopes: str) -> RequireScope:
+    """The guard for any one of these scopes: suggest, assist, check, drafts, metrics."""
+    return RequireScope(*(Scope(scope) for scope in scopes))

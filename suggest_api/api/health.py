@@ -47,10 +47,8 @@ def healthz() -> Alive:
 )
 def readyz(request: Request, response: Response) -> Readiness:
     """Open: tells names and versions of parts, nothing of content or customers."""
-    parts = [
-        Part(name=part.name, ready=part.ready, detail=part.detail)
-        for part in flow.readiness(desk_of(request))
-    ]
+    states = flow.readiness(desk_of(request))
+    parts = [Part(name=state.name, ready=state.ready, detail=state.detail) for state in states]
     ready = all(part.ready for part in parts)
     if not ready:
         response.status_code = 503

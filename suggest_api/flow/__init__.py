@@ -5,8 +5,8 @@ one stage to the next, and leaves the transaction to its caller.
 
     receive     a signed event is stored once                                   (reception)
     ingest      the event becomes a customer's turn                             (reception)
-    converse    the assistant answers, or hands over                            (conversation)
-    hand_over   a person owes the reply                                         (conversation)
+    converse    the assistant answers, or hands over                            (assistant)
+    hand_over   a person owes the reply                                         (assistant)
     suggest     approved snippets become drafts, each cleared by policy         (drafting)
     judge       the verdict on any text, while an agent types                   (drafting)
     claim       an agent takes a conversation; release gives it back            (conversation)
@@ -19,6 +19,16 @@ Beside the story: `readiness` and `count_backlog` for whoever runs the service (
 """
 
 from suggest_api.flow.desk import Desk
+from suggest_api.flow.drafting import feedback, judge, prove, suggest
 from suggest_api.flow.operating import PartState, count_backlog, readiness
 
-__all__ = ["Desk", "PartState", "count_backlog", "readiness"]
+__all__ = [
+    "Desk",
+    "PartState",
+    "count_backlog",
+    "feedback",
+    "judge",
+    "prove",
+    "readiness",
+    "suggest",
+]

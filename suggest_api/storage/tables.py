@@ -22,6 +22,7 @@ from knowledge_base.store.tables import HASH, NAME
 ID = 32  # hex digits of a random 128-bit id
 CHANNEL = 32  # characters of a channel's name
 EXTERNAL = 255  # characters of an id that a network gives
+REQUEST = 64  # characters of a request id, which the caller may choose
 
 
 class SignInRow(Base):
@@ -193,7 +194,7 @@ class DraftRow(Base):
     __tablename__ = "draft"
 
     id: Mapped[str] = mapped_column(String(ID), primary_key=True)
-    request_id: Mapped[str] = mapped_column(String(ID))
+    request_id: Mapped[str] = mapped_column(String(REQUEST))
     conversation_id: Mapped[str | None] = mapped_column(ForeignKey("conversation.id"))
     channel: Mapped[str] = mapped_column(String(CHANNEL))
     use: Mapped[str] = mapped_column(String(16))

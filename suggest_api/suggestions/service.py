@@ -1,98 +1,100 @@
-"""Hold the generation that is in service, and swap it when a newer one is current."""
+"""From a query to the candidates that the database, at this moment, allows to be offered."""
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Collection, Sequence
+from datetime import datetime
 
-from knowledge_base.index.generation import Generation, current_build_id, load
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
-from knowledge_base.errors import FirstlineError
-from knowledge_base.home import Home
-from knowledge_base.index.encoder import Encoder
-from knowledge_base.ranking import Ranker
+from knowledge_base.ranking import RankedSnippet, Ranking
+from knowledge_base.snippet import Revision
+from knowledge_base.store import repository
 from suggest_api.logs import get_logger
+from suggest_api.suggestions.holder import GenerationHolder, InService
+from suggest_api.suggestions.model import Candidate, Candidates, Query, eligible
+from suggest_api.values import Abstention, Use
 
-# A content team that publishes waits at most this long; reading one small file a second costs nothing.
-CHECK_SECONDS = 1.0
+__all__ = ["GenerationHolder", "candidates"]
+
+# Candidates asked for beyond the limit: some fall out later for a missing fact, the policy or a twin.
+SPARE = 12
 
 log = get_logger(__name__)
 
 
-class GenerationHolder:
-    """The ranker in service. A generation that cannot be used is refused; the last good one stays.
+def candidates(session: Session, held: InService, query: Query, *, now: datetime) -> Candidates:
+    """Rank, with the database deciding what may be offered: approved, valid now, in scope, for this use.
 
-    Safe to use from many threads: readers take one reference, and a swap replaces it whole.
+    The index may be older than the database: where a snippet has a newer live revision, that one's text
+    counts. A failure of the encoder or the index is an abstention that the log explains; the database's own
+    errors pass.
     """
+    live: dict[str, Revision] = {}
 
-    def __init__(self, home: Home, *, ticks: Callable[[], float] = time.monotonic) -> None:
-        self._home = home
-        self._ticks = ticks
-        self._ranker: Ranker | None = None
-        self._loaded: str | None = None  # build id in service
-        self._tried: str | None = None  # build id that was refused, so that it is refused once
-        self._failure: str | None = None
-        self._checked_at = float("-inf")
-        self._lock = threading.Lock()
+    def allowed(keys: Sequence[str]) -> Collection[str]:
+        live.update(repository.live_revisions(session, keys))
+        return {k for k in keys if k in live and eligible(live[k], query, now=now)}
 
-    @property
-    def ranker(self) -> Ranker | None:
-        """The ranker of the newest usable generation; None until there is one."""
-        self.refresh()
-        return self._ranker
-
-    @property
-    def build_id(self) -> str | None:
-        """The build id of the generation in service."""
-        return self._loaded
-
-    @property
-    def failure(self) -> str | None:
-        """Why the current generation is not in service, if it is not."""
-        return self._failure
-
-    def refresh(self, *, force: bool = False) -> None:
-        """Look at CURRENT, at most once in CHECK_SECONDS, and load what it names if that is new."""
-        if not force and self._ticks() - self._checked_at < CHECK_SECONDS:
-            return
-        # Whoever comes while another thread loads goes on with the generation in service.
-        if not self._lock.acquire(blocking=force or self._ranker is None):
-            return
-        try:
-            if force or self._ticks() - self._checked_at >= CHECK_SECONDS:
-                self._load_current()
-                self._checked_at = self._ticks()
-        finally:
-            self._lock.release()
-
-    def _load_current(self) -> None:
-        build_id: str | None = None
-        try:
-            build_id = current_build_id(self._home)
-            if build_id is None:
-                self._failure = "nothing was built yet: run `firstline kb build`"
-                return
-            if build_id == self._loaded:
-                self._failure = None
-                return
-            if build_id == self._tried:
-                return
-            generation = load(self._home, build_id)
-            self._ranker = Ranker(generation, self._encoder_of(generation))
-        except (FirstlineError, OSError) as error:
-            self._tried, self._failure = build_id, str(error)
-            log.error(
-                "generation.refused", build_id=build_id, reason=str(error), kept=self._loaded
-            )
-            return
-        log.info("generation.loaded", build_id=build_id, before=self._loaded)
-        self._loaded, self._tried, self._failure = build_id, None, None
-
-    def _encoder_of(self, generation: Generation) -> Encoder:
-        return Encoder.load(_encoder_folder(self._home, generation.encoder_fingerprint))
+    try:
+        ranking = held.ranker.rank(query.texts, limit=query.limit + SPARE, eligible=allowed)
+    except SQLAlchemyError:
+        raise
+    except Exception as error:
+        log.error("ranking.failed", build_id=held.build_id, exc_info=error)
+        return _nothing(held, Abstention.RANKING_FAILED)
+    found = tuple(
+        _candidate(session, ranked, live[ranked.snippet_key]) for ranked in ranking.candidates
+    )
+    return Candidates(
+        build_id=held.build_id,
+        encoder_fingerprint=held.encoder_fingerprint,
+        candidates=found,
+        reason=_reason(ranking, query),
+        threshold=_threshold(held, query.use),
+        timings=_timings(ranking),
+    )
 
 
-def _encoder_folder(home: Home, fingerprint: str) -> Path:
-    return home.encoders / fingerprint
+def _candidate(session: Session, ranked: RankedSnippet, live: Revision) -> Candidate:
+    return Candidate(
+        revision=live,
+        score=ranked.score,
+        confidence=ranked.confidence,
+        matched_example=_matched(session, ranked, live),
+    )
+
+
+def _matched(session: Session, ranked: RankedSnippet, live: Revision) -> str:
+    """The words that the question was nearest to, from the revision that was indexed."""
+    same = ranked.revision_id == live.id
+    content = (live if same else repository.get_revision(session, ranked.revision_id)).content
+    reference = ranked.matched_example
+    if reference.kind != "example":
+        return content.title if reference.kind == "title" else content.text
+    return content.examples[reference.index]
+
+
+def _reason(ranking: Ranking, query: Query) -> Abstention | None:
+    return Abstention(ranking.reason) if ranking.abstained else None
+
+
+def _threshold(held: InService, use: Use) -> float:
+    thresholds = held.ranker.thresholds
+    return thresholds.assistant if use is Use.ASSISTANT else thresholds.agent
+
+
+def _timings(ranking: Ranking) -> tuple[tuple[str, float], ...]:
+    timings = ranking.timings
+    return (("encode", timings.encode), ("search", timings.search), ("rank", timings.rank))
+
+
+def _nothing(held: InService, reason: Abstention) -> Candidates:
+    return Candidates(
+        build_id=held.build_id,
+        encoder_fingerprint=held.encoder_fingerprint,
+        candidates=(),
+        reason=reason,
+        threshold=1.0,
+    )

@@ -1,0 +1,213 @@
+"""Who owes the reply, and the reply of a person: claimed, judged on its final text, queued, recorded."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from knowledge_base.policy import Outcome
+from knowledge_base.store import audit
+from knowledge_base.wording import normalise
+from suggest_api.compliance import service as compliance
+from suggest_api.conversations import service as conversations
+from suggest_api.conversations.model import Conversation, Turn
+from suggest_api.delivery import service as delivery
+from suggest_api.drafts import service as drafts
+from suggest_api.drafts.model import Draft, DraftState
+from suggest_api.errors import (
+    DraftDecided,
+    DraftDiffers,
+    OwnershipLost,
+    ReasonNeeded,
+    Unprocessable,
+)
+from suggest_api.flow.desk import Desk
+from suggest_api.values import Author, CheckedText, Owner
+
+
+def claim(
+    desk: Desk, session: Session, *, conversation_id: str, by: str, version: int, now: datetime
+) -> Conversation:
+    """`by` owns the reply, and the assistant is silent from here on: what it had queued is withdrawn.
+
+    Raises OwnershipLost if the conversation changed since `version` or somebody else has it.
+    """
+    before = conversations.lock(session, conversation_id)
+    after = conversations.claim(session, conversation_id, by=by, version=version, now=now)
+    withdrawn = delivery.withdraw_bot_replies(session, conversation_id, now=now)
+    if after.version != before.version:
+        detail = {"from": before.owner.value, "withdrawn": withdrawn}
+        _record(session, "conversation.claim", conversation_id, by=by, detail=detail, now=now)
+    return after
+
+
+def release(
+    desk: Desk,
+    session: Session,
+    *,
+    conversation_id: str,
+    by: str,
+    version: int,
+    to: Owner = Owner.BOT,
+    now: datetime,
+) -> Conversation:
+    """`by` gives the conversation back to the assistant, or to the people who wait for work.
+
+    Raises OwnershipLost as `claim` does.
+    """
+    after = conversations.release(session, conversation_id, by=by, version=version, to=to, now=now)
+    detail = {"to": to.value}
+    _record(session, "conversation.release", conversation_id, by=by, detail=detail, now=now)
+    return after
+
+
+def reply(
+    desk: Desk,
+    session: Session,
+    *,
+    conversation_id: str,
+    draft_id: str | None,
+    text: str,
+    by: str,
+    reason: str | None = None,
+    version: int | None = None,
+    now: datetime,
+) -> Turn:
+    """Queue what an agent wrote, or made of a draft. The verdict is taken on the final text, here and now.
+
+    `version`, where given, is the conversation that the agent saw. An unclaimed conversation is claimed.
+    Raises UnusableText, Unprocessable (an empty text), Refused (a rule blocks), ReasonNeeded (a rule warns
+    and `reason` is empty), OwnershipLost, DraftDecided, DraftDiffers, NotFound; nothing is written then.
+    """
+    final = normalise(text)
+    if not final:
+        msg = "the reply is empty: choose a draft or write something"
+        raise Unprocessable(msg)
+    seen = conversations.lock(session, conversation_id)
+    if version is not None and version != seen.version:
+        msg = "the conversation changed in between: look at it again before you answer"
+        raise OwnershipLost(msg)
+    checked = compliance.check(desk.policy, final, channel=seen.channel)
+    if checked.verdict.outcome is Outcome.warn and not (reason or "").strip():
+        msg = "the gate warns about this text: give a reason to send it all the same"
+        raise ReasonNeeded(msg, findings=tuple(checked.verdict.findings))
+    owned = claim(
+        desk, session, conversation_id=conversation_id, by=by, version=seen.version, now=now
+    )
+    draft = _accept(session, draft_id, owned, checked, by=by, reason=reason, now=now)
+    return queue(
+        session,
+        owned,
+        checked,
+        author=Author.PERSON,
+        author_name=by,
+        draft_id=draft_id,
+        snippet_key=draft.snippet_key if draft else None,
+        revision_id=draft.revision_id if draft else None,
+        reason=reason,
+        now=now,
+    )
+
+
+def queue(
+    session: Session,
+    conversation: Conversation,
+    checked: CheckedText,
+    *,
+    author: Author,
+    author_name: str,
+    draft_id: str | None,
+    snippet_key: str | None,
+    revision_id: int | None,
+    reason: str | None = None,
+    now: datetime,
+) -> Turn:
+    """Write the turn, the outbox row and the audit entry of a reply, in one transaction.
+
+    `conversation` is locked. The audit entry names the text by its hash only.
+    """
+    origin = {"draft_id": draft_id, "snippet_key": snippet_key, "revision_id": revision_id}
+    _, turn = conversations.said(
+        session,
+        conversation,
+        checked.text,
+        author=author,
+        author_name=author_name,
+        detail={name: value for name, value in origin.items() if value is not None},
+        now=now,
+    )
+    outbox_id = delivery.enqueue(
+        session,
+        checked,
+        conversation_id=conversation.id,
+        turn_id=turn.id,
+        author=author,
+        author_name=author_name,
+        draft_id=draft_id,
+        revision_id=revision_id,
+        now=now,
+    )
+    detail = {
+        **origin,
+        "outbox_id": outbox_id,
+        "text_sha256": checked.sha256,
+        "policy_version": checked.verdict.policy_version,
+        "verdict": checked.verdict.outcome.value,
+        "reason": reason,
+    }
+    actor = author_name or author.value
+    _record(session, "reply.queue", conversation.id, by=actor, detail=detail, now=now)
+    return turn
+
+
+def thread(desk: Desk, session: Session, *, conversation_id: str) -> tuple[Turn, ...]:
+    """Everything said and done, oldest first, each reply with where its delivery stands."""
+    states = {d.turn_id: d.shown for d in delivery.of_conversation(session, conversation_id)}
+    return tuple(
+        replace(turn, delivery=states.get(turn.id))
+        for turn in conversations.thread(session, conversation_id)
+    )
+
+
+def _accept(
+    session: Session,
+    draft_id: str | None,
+    conversation: Conversation,
+    checked: CheckedText,
+    *,
+    by: str,
+    reason: str | None,
+    now: datetime,
+) -> Draft | None:
+    if draft_id is None:
+        return None
+    draft = drafts.get(session, draft_id)
+    if draft.conversation_id != conversation.id:
+        msg = "this draft was offered for another conversation: ask for drafts again"
+        raise DraftDiffers(msg)
+    if draft.state in (DraftState.ACCEPTED, DraftState.SENT):
+        msg = "this draft was sent already: ask for drafts again"
+        raise DraftDecided(msg)
+    return drafts.accept(session, draft_id, final=checked, by=by, reason=reason, now=now)
+
+
+def _record(
+    session: Session,
+    action: str,
+    conversation_id: str,
+    *,
+    by: str,
+    detail: dict[str, Any],
+    now: datetime,
+) -> None:
+    audit.append(
+        session,
+        actor=by,
+        action=action,
+        subject=f"conversation:{conversation_id}",
+        detail=detail,
+        now=now,
+    )

@@ -1,0 +1,143 @@
+"""What goes out: one reply is leased, judged again, handed to its network, and settled by what came of it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from knowledge_base.errors import PolicyUnavailable, WordingError
+from suggest_api.channels.port import (
+    OutgoingMessage,
+    Rejected,
+    RetryLater,
+    SendOutcome,
+    Sent,
+    Unclear,
+)
+from suggest_api.compliance import service as compliance
+from suggest_api.delivery import service as delivery
+from suggest_api.delivery.model import (
+    AttemptOutcome,
+    AttemptResult,
+    Delivery,
+    DeliveryState,
+    LeasedDelivery,
+    Resolution,
+)
+from suggest_api.drafts import service as drafts
+from suggest_api.errors import Refused
+from suggest_api.flow.desk import Desk
+from suggest_api.logs import get_logger
+from suggest_api.storage import unit_of_work
+from suggest_api.values import sha256
+
+log = get_logger(__name__)
+
+NETWORK = "network"  # who tells that a draft was sent
+
+
+def deliver(desk: Desk) -> bool:
+    """Send the next reply that is due; False if there is none.
+
+    The attempt is committed before the network hears of it and closed after: whatever dies in between,
+    the attempt is there. Raises StorageError.
+    """
+    idempotent = frozenset(n for n, channel in desk.channels.items() if channel.idempotent_send)
+    with unit_of_work.read(desk.engine) as session:
+        if not delivery.anything_due(session, now=desk.clock()):
+            return False
+    lease = timedelta(seconds=desk.settings.lease_seconds)
+    with unit_of_work.write(desk.engine) as session:
+        delivery.recover(session, idempotent=idempotent, now=desk.clock())
+        leased = delivery.lease_due(session, lease=lease, now=desk.clock())
+    if leased is None:
+        return False
+    result = _attempt(desk, leased)
+    now = desk.clock()
+    with unit_of_work.write(desk.engine) as session:
+        state = delivery.settle(
+            session,
+            leased,
+            result,
+            idempotent=leased.channel in idempotent,
+            delays=desk.settings.retry_seconds,
+            now=now,
+        )
+        if state is DeliveryState.SENT:
+            mark_draft_sent(session, leased.draft_id, now=now)
+    log.info(
+        "reply.attempted",
+        outbox_id=leased.id,
+        attempt=leased.number,
+        possible_repeat=leased.possible_repeat,
+        outcome=result.outcome.value,
+        state=state.value,
+    )
+    return True
+
+
+def resolve(
+    desk: Desk, session: Session, *, outbox_id: str, action: Resolution, by: str, now: datetime
+) -> Delivery:
+    """A person decides about an unknown or dead reply; raises DeliveryError, NotFound."""
+    return delivery.resolve_unknown(session, outbox_id, action=action, by=by, now=now)
+
+
+def mark_draft_sent(session: Session, draft_id: str | None, *, now: datetime) -> None:
+    """The network has the reply that this draft became, if it became one."""
+    if draft_id is not None:
+        drafts.mark_sent(session, draft_id, by=NETWORK, now=now)
+
+
+def _attempt(desk: Desk, leased: LeasedDelivery) -> AttemptResult:
+    """Judge exactly the bytes that would go out, then hand them over. Never raises for a network."""
+    network = desk.channels.get(leased.channel)
+    account = desk.settings.account(leased.channel, leased.account)
+    if network is None or account is None:
+        return _retry("this channel account is not configured any more")
+    withheld = _judge_again(desk, leased)
+    if withheld is not None:
+        return withheld
+    now = desk.clock()
+    # Half the lease at most: whoever takes over after it must find this attempt over.
+    deadline = min(network.send_deadline, desk.settings.lease_seconds / 2)
+    if now + timedelta(seconds=deadline) > leased.lease_until:
+        return _retry("the sender was held up for too long before it began")
+    message = OutgoingMessage(reference=leased.id, to=leased.peer, text=leased.text)
+    return _result(network.send(message, account=account, deadline=deadline, now=now))
+
+
+def _judge_again(desk: Desk, leased: LeasedDelivery) -> AttemptResult | None:
+    """None if today's policy lets exactly these bytes out."""
+    if sha256(leased.text) != leased.text_sha256:
+        return AttemptResult(
+            outcome=AttemptOutcome.WITHHELD, detail="the text is not the one that was judged"
+        )
+    try:
+        checked = compliance.check(desk.policy, leased.text, channel=leased.channel)
+    except PolicyUnavailable as error:
+        return _retry(str(error))
+    except (Refused, WordingError) as error:
+        return AttemptResult(outcome=AttemptOutcome.WITHHELD, detail=str(error))
+    if checked.text != leased.text:
+        return AttemptResult(
+            outcome=AttemptOutcome.WITHHELD, detail="the text is not in its normal form"
+        )
+    return None
+
+
+def _retry(reason: str) -> AttemptResult:
+    return AttemptResult(outcome=AttemptOutcome.RETRY, detail=reason)
+
+
+def _result(outcome: SendOutcome) -> AttemptResult:
+    match outcome:
+        case Sent(platform_id=platform_id):
+            return AttemptResult(outcome=AttemptOutcome.SENT, platform_id=platform_id)
+        case Rejected(reason=reason):
+            return AttemptResult(outcome=AttemptOutcome.REJECTED, detail=reason)
+        case RetryLater(reason=reason, after=after):
+            return AttemptResult(outcome=AttemptOutcome.RETRY, detail=reason, after=after)
+        case Unclear(reason=reason):
+            return AttemptResult(outcome=AttemptOutcome.UNCLEAR, detail=reason)
