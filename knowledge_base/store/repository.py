@@ -1,4 +1,4 @@
-"""Snippets and their revisions in the database: reading them, and adding a new revision."""
+"""Snippets and their revisions in the database: reading, adding, and the steps of the workflow."""
 
 from __future__ import annotations
 
@@ -7,22 +7,33 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Select, func, insert, select, text
+from sqlalchemy import Select, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from knowledge_base.errors import ContentError, NotFound
 from knowledge_base.snippet import Revision, Snippet, SnippetContent
 from knowledge_base.store import audit
+from knowledge_base.store.approval import approve, retire, submit
 from knowledge_base.store.people import ensure_person
-from knowledge_base.store.revisions import COLUMNS, TABLE, new_row, to_revision
+from knowledge_base.store.revisions import COLUMNS, LIVE, TABLE, new_row, subject, to_revision
 from knowledge_base.store.tables import SnippetRow
 
-# Written out, not bound: SQLite uses the index of live revisions only when it sees the constant.
-_LIVE = text("revision.status = 'approved'")
+__all__ = [
+    "add_revision",
+    "approve",
+    "approved_revisions",
+    "get_revision",
+    "live_revision",
+    "live_revisions",
+    "retire",
+    "snippet",
+    "snippets",
+    "submit",
+]
 
 # Keys asked for in one statement; SQLite takes at most 32,766 parameters (sqlite.org/limits.html).
-_KEYS_AT_ONCE = 10_000
+KEYS_AT_ONCE = 10_000
 
 
 def add_revision(
@@ -73,7 +84,7 @@ def live_revisions(session: Session, keys: Iterable[str]) -> dict[str, Revision]
 
 def approved_revisions(session: Session) -> list[Revision]:
     """All live revisions, ordered by key in code points."""
-    statement = select(*COLUMNS).where(_LIVE)
+    statement = select(*COLUMNS).where(LIVE)
     return sorted(_read(session, statement), key=lambda revision: revision.key)
 
 
@@ -98,11 +109,6 @@ def snippets(session: Session, keys: Iterable[str] | None = None) -> list[Snippe
     ]
 
 
-def subject(key: str, number: int) -> str:
-    """How the audit chain names a revision."""
-    return f"revision:{key}@{number}"
-
-
 def ensure_snippets(session: Session, keys: Sequence[str], *, now: datetime) -> None:
     """Create the snippets of these keys that do not exist yet."""
     if not keys:
@@ -125,10 +131,10 @@ def _lock_newest(session: Session, key: str, *, now: datetime) -> Revision | Non
 def _by_keys(session: Session, keys: Iterable[str], *, live: bool = False) -> list[Revision]:
     wanted = sorted(set(keys))
     found: list[Revision] = []
-    for start in range(0, len(wanted), _KEYS_AT_ONCE):
-        page = wanted[start : start + _KEYS_AT_ONCE]
+    for start in range(0, len(wanted), KEYS_AT_ONCE):
+        page = wanted[start : start + KEYS_AT_ONCE]
         statement = select(*COLUMNS).where(TABLE.c.snippet_key.in_(page))
-        found.extend(_read(session, statement.where(_LIVE) if live else statement))
+        found.extend(_read(session, statement.where(LIVE) if live else statement))
     return found
 
 

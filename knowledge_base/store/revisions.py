@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, Table
+from sqlalchemy import text as sql
 
 from knowledge_base.snippet import Revision, SnippetContent, Status
 from knowledge_base.store.tables import RevisionRow
@@ -18,6 +19,15 @@ COLUMNS = tuple(TABLE.c[name] for name in (
     "snippet_key", "text", "title", "examples", "topic", "tags", "locale", "channels",
     "auto_send", "valid_from", "valid_until", "owner",
 ))  # fmt: skip
+
+
+# Written out, not bound: SQLite uses the index of live revisions only when it sees the constant.
+LIVE = sql("revision.status = 'approved'")
+
+
+def subject(key: str, number: int) -> str:
+    """How the audit chain names a revision."""
+    return f"revision:{key}@{number}"
 
 
 def to_revision(row: Row[Any]) -> Revision:

@@ -1,0 +1,204 @@
+"""`firstline kb import`, `export` and `lint`: snippets between files and the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from knowledge_base import exchange
+from knowledge_base.cli.output import (
+    FINDING,
+    console,
+    fail,
+    failing_clearly,
+    print_json,
+    progress_bar,
+)
+from knowledge_base.errors import ImportRefused
+from knowledge_base.home import Home
+from knowledge_base.policy import load_policy
+from knowledge_base.store import migrate
+from knowledge_base.store.engine import open_engine, read_session, write_session
+
+SHOWN = 50  # problems or warnings printed for a person; --json has all of them
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the `kb` group."""
+    app.command("import")(import_command)
+    app.command("export")(export_command)
+    app.command("lint")(lint_command)
+
+
+def import_command(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            exists=True, readable=True, help="A .csv or .yaml file, or a folder of YAML files."
+        ),
+    ],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check and summarise; change nothing.")
+    ] = False,
+    author: Annotated[
+        str | None, typer.Option(help="Who wrote the snippets; created when new.")
+    ] = None,
+    approve_as: Annotated[
+        str | None,
+        typer.Option(help="Somebody else, who approves them; without it they wait in review."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Import snippets: all rows or none, every bad row named.
+
+    Columns: key, title, text, examples, topic, tags, locale, channels, auto_send, valid_from, valid_until, owner.
+    Only key and text are required. Examples are separated by newlines or ' | '. A column that is not in the file
+    keeps what the snippet has; an empty cell empties it.
+    """
+    with failing_clearly(as_json=as_json):
+        policy = load_policy()
+        engine = open_database()
+        try:
+            with progress_bar(quiet=as_json) as progress, _transaction(engine, dry_run) as session:
+                report = exchange.import_file(
+                    session,
+                    file,
+                    policy=policy,
+                    author=author,
+                    approve_as=approve_as,
+                    dry_run=dry_run,
+                    now=datetime.now(UTC),
+                    progress=progress,
+                )
+        except ImportRefused as refused:
+            _refused(refused, as_json=as_json)
+        finally:
+            engine.dispose()
+    if as_json:
+        print_json(report.to_json())
+    else:
+        _show_import(report)
+
+
+def export_command(
+    file: Annotated[
+        Path, typer.Argument(help="Where to write; .csv or .yaml decides the format.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Export all live snippets so that importing the file again changes nothing.
+
+    In CSV, a cell that a spreadsheet would run as a formula starts with an apostrophe; the import takes it away.
+    """
+    with failing_clearly(as_json=as_json):
+        engine = open_database()
+        with read_session(engine) as session:
+            report = exchange.export_file(session, file)
+        engine.dispose()
+    if as_json:
+        print_json(asdict(report))
+    else:
+        typer.echo(f"{report.snippets:,} snippets written to {report.path}")
+
+
+def lint_command(as_json: AsJson = False) -> None:
+    """Judge all live snippets again: policy, worst-case length, validity. Exit code 1 when there are findings."""
+    with failing_clearly(as_json=as_json):
+        policy = load_policy()
+        engine = open_database()
+        with read_session(engine) as session:
+            report = exchange.lint(session, policy=policy, now=datetime.now(UTC))
+        engine.dispose()
+    if as_json:
+        print_json(report.to_json())
+    else:
+        _show_lint(report)
+    if report.findings:
+        raise typer.Exit(FINDING)
+
+
+def open_database() -> Engine:
+    """The configured database, brought up to date."""
+    engine = open_engine(Home.from_environment().database_url)
+    migrate.upgrade(engine)
+    return engine
+
+
+def _transaction(engine: Engine, dry_run: bool) -> AbstractContextManager[Session]:
+    return read_session(engine) if dry_run else write_session(engine)
+
+
+def _refused(refused: ImportRefused, *, as_json: bool) -> None:
+    problems = [p for p in refused.problems if isinstance(p, exchange.Problem)]
+    if not as_json:
+        _show_problems(problems, style="red")
+    fail(refused, as_json=as_json, extra={"problems": [asdict(problem) for problem in problems]})
+
+
+def _show_problems(problems: Iterable[exchange.Problem], *, style: str) -> None:
+    found = list(problems)
+    table = Table("line", "column", "key", "what is wrong", box=None, header_style="bold")
+    files = {problem.file for problem in found}
+    for problem in found[:SHOWN]:
+        place = str(problem.line) if len(files) == 1 else f"{problem.file}:{problem.line}"
+        cells = (place, problem.column or "", problem.key or "", problem.reason)
+        table.add_row(*(escape(cell) for cell in cells), style=style)
+    if found:
+        console().print(table)
+    if len(found) > SHOWN:
+        typer.echo(f"... and {len(found) - SHOWN:,} more (--json lists all)")
+
+
+def _show_import(report: exchange.ImportReport) -> None:
+    _show_problems(report.warnings, style="yellow")
+    table = Table(box=None, show_header=False)
+    for name, value in (
+        ("rows", report.rows),
+        ("customer phrasings", report.phrasings),
+        ("new", len(report.added)),
+        ("changed", len(report.changed)),
+        ("unchanged", report.unchanged),
+        ("approved", len(report.approved)),
+        ("waiting for approval", len(report.waiting)),
+        ("left retired", len(report.retired)),
+        ("warnings", len(report.warnings)),
+    ):
+        table.add_row(name, f"{value:,}")
+    console().print(table)
+    _name_keys("waiting for approval, so not offered yet", report.waiting)
+    _name_keys("retired by somebody in exactly these words, so left retired", report.retired)
+    if report.dry_run:
+        typer.echo("dry run: nothing was changed")
+
+
+def _name_keys(what: str, keys: tuple[str, ...]) -> None:
+    if keys:
+        more = f" and {len(keys) - SHOWN:,} more" if len(keys) > SHOWN else ""
+        typer.echo(f"{what}: {', '.join(keys[:SHOWN])}{more}")
+
+
+def _show_lint(report: exchange.LintReport) -> None:
+    table = Table("snippet", "kind", "severity", "what", box=None, header_style="bold")
+    for finding in report.findings:
+        cells = (
+            f"{finding.key}@{finding.revision}",
+            finding.kind,
+            finding.severity,
+            finding.reason,
+        )
+        table.add_row(*(escape(cell) for cell in cells))
+    if report.findings:
+        console().print(table)
+    typer.echo(f"{report.snippets:,} live snippets looked at, {len(report.findings):,} findings")

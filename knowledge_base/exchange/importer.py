@@ -1,0 +1,205 @@
+"""Imports a file: reads, judges every row, plans what is new or changed, and writes all of it or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from knowledge_base.errors import ImportRefused, SamePerson, StaleRevision
+from knowledge_base.exchange import plan
+from knowledge_base.exchange.model import ParsedFile, Problem, Progress, silent
+from knowledge_base.exchange.reader import read
+from knowledge_base.exchange.rows import (
+    Candidate,
+    doubled_keys,
+    interpret,
+    keys_of,
+    shared_phrasings,
+)
+from knowledge_base.policy import Policy, Verdict
+from knowledge_base.snippet import Revision
+from knowledge_base.store.approval import verdict_on
+from knowledge_base.store.batch import apply_steps, lock_snippets, newest_revisions
+from knowledge_base.store.people import ensure_person
+from knowledge_base.store.repository import approved_revisions
+
+DEFAULT_AUTHOR = "import"  # who stands as the author when nobody is named
+
+_REPORT_EVERY = 200  # rows between two signs of progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportReport:
+    """What an import did, or would do (`dry_run`). The tuples hold keys in the order of the file."""
+
+    path: str
+    dry_run: bool
+    rows: int
+    phrasings: int
+    added: tuple[str, ...]
+    changed: tuple[str, ...]
+    unchanged: int
+    approved: tuple[str, ...]
+    waiting: tuple[str, ...]
+    retired: tuple[str, ...]
+    warnings: tuple[Problem, ...] = field(default=())
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for `--json`."""
+        return asdict(self)
+
+
+def import_file(
+    session: Session,
+    path: Path,
+    *,
+    policy: Policy,
+    author: str | None = None,
+    approve_as: str | None = None,
+    dry_run: bool = False,
+    now: datetime,
+    progress: Progress = silent,
+) -> ImportReport:
+    """Bring the snippets of a file or folder into the session's transaction: all rows or none.
+
+    New and changed snippets become revisions by `author`, submitted, and approved when `approve_as` names
+    somebody else; without it they wait in review. What is as it was is left alone, and so is what somebody
+    retired in exactly these words. A dry run judges and plans the same and writes nothing.
+
+    Raises ImportRefused with every problem, UnreadableFile, SamePerson, StaleRevision.
+    """
+    writer = " ".join((author or DEFAULT_AUTHOR).split())
+    approver = None if approve_as is None else " ".join(approve_as.split())
+    if writer == approver:
+        msg = f"{writer} cannot approve their own snippets: name two people with --author and --approve-as"
+        raise SamePerson(msg)
+    parsed = read(path)
+    newest = newest_revisions(session, keys_of(parsed.rows))
+    candidates, problems = _candidates(parsed, newest, progress)
+    problems += doubled_keys(candidates)
+    verdicts, findings, warnings = _judge(candidates, policy, progress)
+    problems += findings
+    if problems:
+        raise _refusal(path, problems)
+    live = {revision.key: revision for revision in approved_revisions(session)}
+    warnings += _across(candidates, live)
+    made = plan.make(
+        candidates,
+        newest=newest,
+        live=live,
+        author=writer,
+        approver=approver,
+        now=now,
+        verdicts=verdicts,
+    )
+    if not dry_run and made.steps:
+        _write(session, made, newest, people=(writer, approver), now=now, progress=progress)
+    return _report(path, candidates, made, warnings, dry_run=dry_run)
+
+
+def _candidates(
+    parsed: ParsedFile, newest: Mapping[str, Revision], progress: Progress
+) -> tuple[list[Candidate], list[Problem]]:
+    candidates: list[Candidate] = []
+    problems = list(parsed.problems)
+    for done, row in enumerate(parsed.rows):
+        if done % _REPORT_EVERY == 0:
+            progress("Checking rows", done, len(parsed.rows))
+        named = row.cells["key"].value
+        base = newest.get(named.strip()) if isinstance(named, str) else None
+        candidate, faults = interpret(row, base=None if base is None else base.content)
+        problems += faults
+        if candidate is not None:
+            candidates.append(candidate)
+    progress("Checking rows", len(parsed.rows), len(parsed.rows))
+    return candidates, problems
+
+
+def _judge(
+    candidates: Sequence[Candidate], policy: Policy, progress: Progress
+) -> tuple[dict[str, Verdict], list[Problem], list[Problem]]:
+    """The verdict by key, what blocks, and what is only a warning."""
+    verdicts: dict[str, Verdict] = {}
+    blocking: list[Problem] = []
+    warnings: list[Problem] = []
+    for done, candidate in enumerate(candidates):
+        if done % _REPORT_EVERY == 0:
+            progress("Judging texts", done, len(candidates))
+        verdict = verdict_on(policy, candidate.content)
+        verdicts[candidate.content.key] = verdict
+        for finding in verdict.findings:
+            problem = candidate.row.problem("text", plan.finding_text(finding))
+            (blocking if finding.severity == "block" else warnings).append(problem)
+        if verdict.outcome == "block" and not any(f.severity == "block" for f in verdict.findings):
+            blocking.append(candidate.row.problem("text", "the policy says no without a finding"))
+    progress("Judging texts", len(candidates), len(candidates))
+    return verdicts, blocking, warnings
+
+
+def _across(candidates: Sequence[Candidate], live: Mapping[str, Revision]) -> list[Problem]:
+    mine = {candidate.content.key for candidate in candidates}
+    others = {key: r.content.examples for key, r in live.items() if key not in mine}
+    return shared_phrasings(candidates, others)
+
+
+def _write(
+    session: Session,
+    made: plan.Plan,
+    newest: Mapping[str, Revision],
+    *,
+    people: tuple[str, str | None],
+    now: datetime,
+    progress: Progress,
+) -> None:
+    progress("Writing", 0, len(made.steps))
+    for person in people:
+        if person is not None:
+            ensure_person(session, person, now=now)
+    keys = {step.after.key for step in made.steps}
+    lock_snippets(session, keys, now=now)
+    # Between reading and locking somebody else may have written: then the plan is not worth anything.
+    held = newest_revisions(session, keys)
+    if any(held.get(key) != newest.get(key) for key in keys):
+        msg = "a snippet of the file was changed by somebody else in between: run the import again"
+        raise StaleRevision(msg)
+    apply_steps(session, made.steps, now=now)
+    progress("Writing", len(made.steps), len(made.steps))
+
+
+def _refusal(path: Path, problems: Sequence[Problem]) -> ImportRefused:
+    ordered = sorted(problems, key=lambda problem: (problem.file, problem.line))
+    rows = len({(problem.file, problem.line) for problem in ordered})
+    msg = f"{path}: nothing was imported: {_counted(len(ordered), 'problem')} in {_counted(rows, 'row')}"
+    return ImportRefused(msg, problems=tuple(ordered))
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _report(
+    path: Path,
+    candidates: Sequence[Candidate],
+    made: plan.Plan,
+    warnings: Sequence[Problem],
+    *,
+    dry_run: bool,
+) -> ImportReport:
+    return ImportReport(
+        path=str(path),
+        dry_run=dry_run,
+        rows=len(candidates),
+        phrasings=sum(len(candidate.content.examples) for candidate in candidates),
+        added=made.added,
+        changed=made.changed,
+        unchanged=made.unchanged,
+        approved=made.approved,
+        waiting=made.waiting,
+        retired=made.retired,
+        warnings=tuple(warnings),
+    )
