@@ -194,7 +194,7 @@ def fill(journal: Journal) -> None:
         home() / "encoders" / "CURRENT",
         [firstline, "encoder", "export"],
     )
-    importing = [firstline, "kb", "import", str(CONTENT / "snippets.yaml")]
+    importing = [firstline, "kb", "import", str(CONTENT / "snippets")]
     step(
         "Importing the starter content",
         "content",
