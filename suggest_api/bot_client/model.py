@@ -28,7 +28,6 @@ class HandOverReason(StrEnum):
     ANSWER_UNAVAILABLE = "answer_unavailable"
     NOTHING_TO_READ = "nothing_to_read"
     NO_ASSISTANT = "no_assistant"
-    OPTED_OUT = "opted_out"
 
 
 OUTAGES = frozenset(

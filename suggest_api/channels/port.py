@@ -122,9 +122,11 @@ class Channel(Protocol):
     def parse(self, body: bytes) -> tuple[InboundEvent, ...]:
         """The events in a body; raises MalformedEvent with the reason."""
 
-    def send(self, message: OutgoingMessage, *, account: Account, now: datetime) -> SendOutcome:
-        """Hand one message to the network; takes at most `send_deadline` seconds, never raises."""
+    def send(
+        self, message: OutgoingMessage, *, account: Account, deadline: float, now: datetime
+    ) -> SendOutcome:
+        """Hand one message to the network within `deadline` seconds; never raises."""
 
     @property
     def send_deadline(self) -> float:
-        """Seconds that one send may take at most."""
+        """Seconds that one send should be given, if the sender's lease allows it."""

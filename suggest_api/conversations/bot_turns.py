@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, exists, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from suggest_api.conversations import repository
@@ -12,9 +12,6 @@ from suggest_api.conversations.model import BotTurn, Conversation, Turn
 from suggest_api.storage.tables import BotTurnRow, TurnRow
 from suggest_api.values import new_id
 
-LEASE = timedelta(
-    seconds=30
-)  # renewed before every call to the assistant, which takes 5 s at most
 OPEN = ("ready", "leased")
 MAX_TOLD = 20  # earlier turns told to a fresh session; a form needs two or three
 
@@ -33,7 +30,12 @@ def add(session: Session, turn: Turn, *, now: datetime) -> None:
     session.flush()
 
 
-def lease(session: Session, *, now: datetime) -> BotTurn | None:
+def anything_free(session: Session, *, now: datetime) -> bool:
+    """Whether it is worth trying to take something; reads only."""
+    return session.scalar(select(BotTurnRow.id).where(_free(now)).limit(1)) is not None
+
+
+def take(session: Session, *, lease: timedelta, now: datetime) -> BotTurn | None:
     """Take the oldest turn that is first in its conversation and free, or whose lease has run out."""
     earlier = aliased(BotTurnRow)
     is_head = ~exists().where(
@@ -41,13 +43,9 @@ def lease(session: Session, *, now: datetime) -> BotTurn | None:
         earlier.id < BotTurnRow.id,
         earlier.state.in_(OPEN),
     )
-    free = or_(
-        BotTurnRow.state == "ready",
-        and_(BotTurnRow.state == "leased", BotTurnRow.lease_until < now),
-    )
     row = session.scalars(
         select(BotTurnRow)
-        .where(free, is_head)
+        .where(_free(now), is_head)
         .order_by(BotTurnRow.id)
         .limit(1)
         .with_for_update(skip_locked=True, of=BotTurnRow)
@@ -57,7 +55,7 @@ def lease(session: Session, *, now: datetime) -> BotTurn | None:
         return None
     row.state = "leased"
     row.lease_owner = new_id()
-    row.lease_until = now + LEASE
+    row.lease_until = now + lease
     row.attempts += 1
     session.flush()
     conversation = repository.get(session, row.conversation_id)
@@ -75,9 +73,9 @@ def lease(session: Session, *, now: datetime) -> BotTurn | None:
     )
 
 
-def renew(session: Session, job: BotTurn, *, now: datetime) -> bool:
+def renew(session: Session, job: BotTurn, *, lease: timedelta, now: datetime) -> bool:
     """Keep the lease for another while; False if it is ours no more."""
-    return _update(session, job, lease_until=now + LEASE)
+    return _update(session, job, lease_until=now + lease)
 
 
 def holds(session: Session, job: BotTurn) -> bool:
@@ -140,6 +138,13 @@ def skip_open(session: Session, conversation_id: str, *, outcome: str, now: date
             state="skipped", outcome=outcome, lease_owner=None, lease_until=None, settled_at=now
         )
         .execution_options(synchronize_session=False),
+    )
+
+
+def _free(now: datetime) -> ColumnElement[bool]:
+    return or_(
+        BotTurnRow.state == "ready",
+        and_(BotTurnRow.state == "leased", BotTurnRow.lease_until < now),
     )
 
 

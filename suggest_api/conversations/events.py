@@ -47,6 +47,12 @@ def store(
     return session.scalar(statement) is not None
 
 
+def anything_pending(session: Session) -> bool:
+    """Whether some event waits; reads only."""
+    statement = select(InboxEventRow.id).where(InboxEventRow.state == EventState.PENDING)
+    return session.scalar(statement.limit(1)) is not None
+
+
 def next_pending(session: Session) -> StoredEvent | None:
     """The oldest event that waits, held until the transaction ends.
 

@@ -94,11 +94,17 @@ class Conversation:
         """Whether the assistant owns the reply and was not switched off."""
         return self.owner is Owner.BOT and self.opted_out_at is None
 
-    def hear(self, *, said_at: datetime, now: datetime, supported: bool) -> Conversation:
+    def asks_for_assistant(self, text: str) -> bool:
+        """START after an opt-out: the one message that the assistant may hear then."""
+        return (
+            self.opted_out_at is not None and self.assignee is None and is_word(text, OPT_IN_WORDS)
+        )
+
+    def hear(self, text: str, *, said_at: datetime, now: datetime) -> Conversation:
         """The customer wrote: a person owes the reply now if the assistant must stay silent."""
         latest = max(self.last_customer_at or said_at, said_at)
         heard = replace(self, last_customer_at=latest)
-        if self.bot_may_speak:
+        if self.bot_may_speak or self.asks_for_assistant(text):
             return heard
         # After an opt-out the assistant stays silent, so the message waits for a person.
         return replace(heard, owner=Owner.PERSON, waiting_since=self.waiting_since or now)
@@ -164,10 +170,10 @@ class Conversation:
         )
 
     def opted_in(self) -> Conversation:
-        """Automated replies again; the assistant takes over unless a person has claimed it."""
-        if self.assignee is not None:
+        """Automated replies again; the assistant takes over unless somebody waits for a person."""
+        if self.assignee is not None or self.waiting_since is not None:
             return replace(self, opted_out_at=None)
-        return replace(self, opted_out_at=None, owner=Owner.BOT, waiting_since=None)
+        return replace(self, opted_out_at=None, owner=Owner.BOT)
 
     def in_session(self, session_id: str, *, now: datetime) -> Conversation:
         """The assistant heard the customer in this session."""

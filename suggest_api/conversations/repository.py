@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, Update, func, select, update
+from sqlalchemy import ColumnElement, Update, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
@@ -61,16 +61,14 @@ def find_or_create(
         .values(values)
         .on_conflict_do_nothing(index_elements=["channel", "account", "peer"])
     )
-    row = session.scalars(
-        _locked(
-            select(ConversationRow).where(
-                ConversationRow.channel == channel,
-                ConversationRow.account == account,
-                ConversationRow.peer == peer,
-            )
-        )
-    ).one()
-    return to_conversation(row)
+    same = (
+        ConversationRow.channel == channel,
+        ConversationRow.account == account,
+        ConversationRow.peer == peer,
+    )
+    found = _find(session, *same, lock=True)
+    assert found is not None  # noqa: S101 - inserted above, or there already; nothing deletes
+    return found
 
 
 def get(session: Session, conversation_id: str) -> Conversation:
@@ -251,22 +249,23 @@ def to_turn(row: TurnRow) -> Turn:
 
 
 def _one(session: Session, conversation_id: str, *, lock: bool) -> Conversation:
-    statement = select(ConversationRow).where(ConversationRow.id == conversation_id)
-    row = session.scalars(_locked(statement) if lock else _fresh(statement)).one_or_none()
-    if row is None:
+    found = _find(session, ConversationRow.id == conversation_id, lock=lock)
+    if found is None:
         msg = "there is no such conversation"
         raise NotFound(msg)
-    return to_conversation(row)
+    return found
 
 
-def _locked(statement: Select[ConversationRow]) -> Select[tuple[ConversationRow]]:
-    # SQLite has one writer at a time and ignores FOR UPDATE.
-    return _fresh(statement).with_for_update()
-
-
-def _fresh(statement: Select[ConversationRow]) -> Select[tuple[ConversationRow]]:
+def _find(session: Session, *conditions: ColumnElement[bool], lock: bool) -> Conversation | None:
     # Changes are written by UPDATE statements, so an object loaded earlier may be stale.
-    return statement.execution_options(populate_existing=True)
+    statement = (
+        select(ConversationRow).where(*conditions).execution_options(populate_existing=True)
+    )
+    if lock:
+        # SQLite has one writer at a time and ignores FOR UPDATE.
+        statement = statement.with_for_update()
+    row = session.scalars(statement).one_or_none()
+    return None if row is None else to_conversation(row)
 
 
 def _columns(conversation: Conversation) -> Mapping[str, Any]:

@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 from knowledge_base.wording import clean_customer_text
 from suggest_api.conversations import bot_turns, repository
 from suggest_api.conversations.model import (
-    OPT_IN_WORDS,
     OPT_OUT_WORDS,
     Conversation,
     InboxItem,
@@ -85,9 +84,9 @@ def record_customer_turn(session: Session, heard: Heard, *, now: datetime) -> Tu
         inbox_event_id=heard.inbox_event_id,
     )
     current, turn = repository.append(session, before, said, now=now)
-    current = _renamed(current, name).hear(said_at=said_at, now=now, supported=heard.supported)
+    current = _renamed(current, name).hear(turn.text, said_at=said_at, now=now)
     current = _switched(session, before, current, turn, now=now)
-    if current.bot_may_speak or _asks_for_assistant(current, turn):
+    if current.bot_may_speak or current.asks_for_assistant(turn.text):
         bot_turns.add(session, turn, now=now)
     repository.save(session, before, current, now=now)
     return turn
@@ -236,15 +235,6 @@ def _switched(
         current, _ = _note(session, current, TurnKind.OPT_OUT, by="", detail={}, now=now)
         return current.opted_out(now=now)
     return current
-
-
-def _asks_for_assistant(conversation: Conversation, turn: Turn) -> bool:
-    """START after an opt-out: the one message that the assistant may hear then."""
-    return (
-        conversation.opted_out_at is not None
-        and conversation.assignee is None
-        and is_word(turn.text, OPT_IN_WORDS)
-    )
 
 
 def _note(

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Update, exists, func, select, update
+from sqlalchemy import ColumnElement, Update, and_, exists, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session, aliased
@@ -72,6 +72,13 @@ def lock_head(session: Session, *, now: datetime) -> tuple[OutboxRow, Conversati
         .execution_options(populate_existing=True)
     ).one_or_none()
     return None if found is None else (found[0], found[1])
+
+
+def anything_due(session: Session, *, now: datetime) -> bool:
+    """Whether some reply is due, or its sender did not come back."""
+    due = and_(OutboxRow.state == DeliveryState.READY, OutboxRow.next_attempt_at <= now)
+    expired = and_(OutboxRow.state == DeliveryState.LEASED, OutboxRow.lease_until < now)
+    return session.scalar(select(OutboxRow.id).where(or_(due, expired)).limit(1)) is not None
 
 
 def lock_expired(session: Session, *, now: datetime) -> list[tuple[OutboxRow, str]]:

@@ -27,8 +27,6 @@ from suggest_api.errors import DeliveryError
 from suggest_api.storage.tables import OutboxRow
 from suggest_api.values import Author, CheckedText
 
-# Longer than any send may take (15 s), by enough that a slow commit cannot let a second sender in.
-LEASE = timedelta(seconds=60)
 MAX_FAILURE = 500  # characters
 TAKEN_OVER = "a person took over"
 
@@ -87,7 +85,12 @@ def recover(session: Session, *, idempotent: Collection[str], now: datetime) -> 
     return len(expired)
 
 
-def lease_due(session: Session, *, now: datetime) -> LeasedDelivery | None:
+def anything_due(session: Session, *, now: datetime) -> bool:
+    """Whether it is worth trying to lease something or to recover it; reads only."""
+    return repository.anything_due(session, now=now)
+
+
+def lease_due(session: Session, *, lease: timedelta, now: datetime) -> LeasedDelivery | None:
     """Take the next reply that is due and first in its conversation, and open an attempt for it.
 
     Commit before the network hears of it. A reply of the assistant in a conversation that a person has
@@ -99,7 +102,7 @@ def lease_due(session: Session, *, now: datetime) -> LeasedDelivery | None:
             _apply(session, row, Next(state=DeliveryState.CANCELLED, failure=TAKEN_OVER), now=now)
             session.flush()
             continue
-        return repository.open_attempt(session, row, conversation, until=now + LEASE, now=now)
+        return repository.open_attempt(session, row, conversation, until=now + lease, now=now)
     return None
 
 

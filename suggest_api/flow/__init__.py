@@ -1,7 +1,8 @@
 """The whole story in order: the only place that knows which stage follows which.
 
 Stages never call each other. Each function here takes the `Desk` and a `Session`, hands frozen values from
-one stage to the next, and leaves the transaction to its caller.
+one stage to the next, and leaves the transaction to its caller. `receive`, `ingest`, `converse` and `deliver`
+take no session: they decide themselves what is committed before a network or the assistant is spoken to.
 
     receive     a signed event is stored once                                   (reception)
     ingest      the event becomes a customer's turn                             (reception)
@@ -15,20 +16,36 @@ one stage to the next, and leaves the transaction to its caller.
     feedback    what became of a draft                                          (drafting)
     prove       the draft, rebuilt byte for byte from what is stored            (drafting)
 
-Beside the story: `readiness` and `count_backlog` for whoever runs the service (operating).
+Beside the story: `thread`, `stored_events` and `replay_event` for those who look; `readiness` and
+`count_backlog` for whoever runs the service (operating).
 """
 
+from suggest_api.flow.assistant import converse, hand_over
+from suggest_api.flow.conversation import claim, release, reply, thread
+from suggest_api.flow.delivery import deliver
 from suggest_api.flow.desk import Desk
 from suggest_api.flow.drafting import feedback, judge, prove, suggest
 from suggest_api.flow.operating import PartState, count_backlog, readiness
+from suggest_api.flow.reception import ingest, receive, replay_event, stored_events
 
 __all__ = [
     "Desk",
     "PartState",
+    "claim",
+    "converse",
     "count_backlog",
+    "deliver",
     "feedback",
+    "hand_over",
+    "ingest",
     "judge",
     "prove",
     "readiness",
+    "receive",
+    "release",
+    "replay_event",
+    "reply",
+    "stored_events",
     "suggest",
+    "thread",
 ]

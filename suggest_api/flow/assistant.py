@@ -48,6 +48,12 @@ from suggest_api.values import Author, CheckedText, Use, new_id
 
 log = get_logger(__name__)
 
+OPTED_OUT, OPTED_IN = "assistant.opted_out", "assistant.opted_in"
+HANDED_OVER, OUTAGE = "assistant.hand_over", "assistant.hand_over_outage"
+# The service says these itself when it happens, so that the customer is told even when the assistant is
+# down; said by the assistant too, they would come twice.
+SAID_BY_US = frozenset({OPTED_OUT, OPTED_IN, HANDED_OVER, OUTAGE})
+
 ASSISTANT = "assistant"  # who decides about a draft that no person sees
 
 
@@ -124,8 +130,7 @@ def hand_over(
         facts=item.collected,
         now=now,
     )
-    outage = item.reason in OUTAGES
-    key = "assistant.hand_over_outage" if outage else "assistant.hand_over"
+    key = OUTAGE if item.reason in OUTAGES else HANDED_OVER
     return _tell(desk, session, after, key, now=now)
 
 
@@ -211,6 +216,8 @@ def _resolve(
     """Each item as something that can be done; the first that cannot be becomes a hand-over."""
     steps: list[Step] = []
     for item in items:
+        if isinstance(item, Say) and item.snippet_key in SAID_BY_US and len(items) > 1:
+            continue
         step: Step | None
         if isinstance(item, Say):
             step = _snippet(
@@ -227,7 +234,7 @@ def _resolve(
 
 
 def _outcome(steps: tuple[Step, ...]) -> str:
-    match steps[-1]:
+    match next((s for s in reversed(steps) if not isinstance(s, Speech)), steps[-1]):
         case HandOver():
             return "handed_over"
         case OptOut():
@@ -248,10 +255,10 @@ def _take(
             return hand_over(desk, session, conversation_id=conversation.id, item=step, now=now)
         case OptOut():
             after = conversations.opt_out(session, conversation.id, now=now)
-            return _tell(desk, session, after, "assistant.opted_out", now=now)
+            return _tell(desk, session, after, OPTED_OUT, now=now)
         case OptIn():
             after = conversations.opt_in(session, conversation.id, now=now)
-            return _tell(desk, session, after, "assistant.opted_in", now=now)
+            return _tell(desk, session, after, OPTED_IN, now=now)
 
 
 def _tell(

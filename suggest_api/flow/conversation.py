@@ -29,12 +29,13 @@ from suggest_api.values import Author, CheckedText, Owner
 
 
 def claim(
-    desk: Desk, session: Session, *, conversation_id: str, by: str, version: int, now: datetime
+    desk: Desk, session: Session, conversation_id: str, *, by: str, version: int
 ) -> Conversation:
     """`by` owns the reply, and the assistant is silent from here on: what it had queued is withdrawn.
 
     Raises OwnershipLost if the conversation changed since `version` or somebody else has it.
     """
+    now = desk.clock()
     before = conversations.lock(session, conversation_id)
     after = conversations.claim(session, conversation_id, by=by, version=version, now=now)
     withdrawn = delivery.withdraw_bot_replies(session, conversation_id, now=now)
@@ -47,17 +48,17 @@ def claim(
 def release(
     desk: Desk,
     session: Session,
-    *,
     conversation_id: str,
+    *,
     by: str,
     version: int,
     to: Owner = Owner.BOT,
-    now: datetime,
 ) -> Conversation:
     """`by` gives the conversation back to the assistant, or to the people who wait for work.
 
     Raises OwnershipLost as `claim` does.
     """
+    now = desk.clock()
     after = conversations.release(session, conversation_id, by=by, version=version, to=to, now=now)
     detail = {"to": to.value}
     _record(session, "conversation.release", conversation_id, by=by, detail=detail, now=now)
@@ -74,7 +75,6 @@ def reply(
     by: str,
     reason: str | None = None,
     version: int | None = None,
-    now: datetime,
 ) -> Turn:
     """Queue what an agent wrote, or made of a draft. The verdict is taken on the final text, here and now.
 
@@ -82,6 +82,7 @@ def reply(
     Raises UnusableText, Unprocessable (an empty text), Refused (a rule blocks), ReasonNeeded (a rule warns
     and `reason` is empty), OwnershipLost, DraftDecided, DraftDiffers, NotFound; nothing is written then.
     """
+    now = desk.clock()
     final = normalise(text)
     if not final:
         msg = "the reply is empty: choose a draft or write something"
@@ -94,9 +95,7 @@ def reply(
     if checked.verdict.outcome is Outcome.warn and not (reason or "").strip():
         msg = "the gate warns about this text: give a reason to send it all the same"
         raise ReasonNeeded(msg, findings=tuple(checked.verdict.findings))
-    owned = claim(
-        desk, session, conversation_id=conversation_id, by=by, version=seen.version, now=now
-    )
+    owned = claim(desk, session, conversation_id, by=by, version=seen.version)
     draft = _accept(session, draft_id, owned, checked, by=by, reason=reason, now=now)
     return queue(
         session,
@@ -163,7 +162,7 @@ def queue(
     return turn
 
 
-def thread(desk: Desk, session: Session, *, conversation_id: str) -> tuple[Turn, ...]:
+def thread(session: Session, conversation_id: str) -> tuple[Turn, ...]:
     """Everything said and done, oldest first, each reply with where its delivery stands."""
     states = {d.turn_id: d.shown for d in delivery.of_conversation(session, conversation_id)}
     return tuple(

@@ -20,10 +20,8 @@ from suggest_api.delivery import service as delivery
 from suggest_api.delivery.model import (
     AttemptOutcome,
     AttemptResult,
-    Delivery,
     DeliveryState,
     LeasedDelivery,
-    Resolution,
 )
 from suggest_api.drafts import service as drafts
 from suggest_api.errors import Refused
@@ -75,13 +73,6 @@ def deliver(desk: Desk) -> bool:
         state=state.value,
     )
     return True
-
-
-def resolve(
-    desk: Desk, session: Session, *, outbox_id: str, action: Resolution, by: str, now: datetime
-) -> Delivery:
-    """A person decides about an unknown or dead reply; raises DeliveryError, NotFound."""
-    return delivery.resolve_unknown(session, outbox_id, action=action, by=by, now=now)
 
 
 def mark_draft_sent(session: Session, draft_id: str | None, *, now: datetime) -> None:

@@ -83,15 +83,15 @@ def ingest(desk: Desk) -> bool:
     return True
 
 
-def replay(desk: Desk, session: Session, *, event_id: int) -> StoredEvent:
+def replay_event(session: Session, event_id: int) -> StoredEvent:
     """Let a stored event be worked off again; raises NotFound. What it did before is not done twice."""
     return events.replay(session, event_id)
 
 
 def stored_events(
-    desk: Desk, session: Session, *, state: EventState | None, limit: int = 100
+    session: Session, *, state: EventState | None = None, limit: int = 100
 ) -> tuple[StoredEvent, ...]:
-    """The newest stored events of a state."""
+    """The newest stored events, of one state or of all: `quarantined` are those that need a look."""
     return events.in_state(session, state, limit=limit)
 
 

@@ -35,6 +35,8 @@ class GenericChannel:
         """See `channels.port.Channel`."""
         return parse.parse(body)
 
-    def send(self, message: OutgoingMessage, *, account: Account, now: datetime) -> SendOutcome:
+    def send(
+        self, message: OutgoingMessage, *, account: Account, deadline: float, now: datetime
+    ) -> SendOutcome:
         """See `channels.port.Channel`."""
-        return send.send(message, account=account, now=now, deadline=self.send_deadline)
+        return send.send(message, account=account, deadline=deadline, now=now)

@@ -46,7 +46,7 @@ TAKEN = {HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.ACCEPTED, HTTPStatus.CONF
 
 
 def send(
-    message: OutgoingMessage, *, account: Account, now: datetime, deadline: float
+    message: OutgoingMessage, *, account: Account, deadline: float, now: datetime
 ) -> SendOutcome:
     """POST the message, signed, within `deadline` seconds in all; never raises for what the network does.
 
