@@ -7,6 +7,7 @@ import importlib.util
 import json
 import os
 import shutil
+import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ EXPORT_FORMAT = (
 OPSET = 17  # the newest that the assistant's older onnxruntime and torch's exporter share
 # Customer texts are cut at 1,000 code points, about 250 tokens; attention costs the square of this.
 MAX_TOKENS = 256
+STALE_SECONDS = 3600  # leftovers of an interrupted export; none takes an hour
 MIN_COSINE = 0.9999  # fp32 against fp32 differs only by rounding (measured: 1.000000)
 POOLING_KEYS = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "cls"}
 # Other formats of the same weights; none is read, so none is downloaded.
@@ -95,9 +97,11 @@ def export(
     tick("Checking the weights", 0, 5)
     chosen = packaged_source() if source is None else named_source(source)
     target = home.encoders / chosen.fingerprint
-    if force or not _intact(target):
-        _export(chosen, target, tick)
-    sealed.write_current(home.encoders, chosen.fingerprint)
+    with sealed.lock(home.encoders):
+        if force or not _intact(target):
+            sealed.remove_leftovers(home.encoders, older_than=STALE_SECONDS, now=time.time())
+            _export(chosen, target, tick)
+        sealed.write_current(home.encoders, chosen.fingerprint)
     tick("Encoder ready", 5, 5)
     return chosen.fingerprint
 

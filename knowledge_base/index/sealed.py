@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import secrets
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ MANIFEST = "manifest.json"
 CURRENT = "CURRENT"
 TEMPORARY_PREFIX = ".making-"
 # Bytes per read; larger blocks do not make SHA-256 faster.
-BLOCK = 1 << 20
+B = 1 << 20
 # A manifest lists a few files and one line per revision; anything larger was not written by us.
 MAX_MANIFEST = 256 << 20
 # A name in CURRENT is a hexadecimal digest; a longer file was not written by us.
@@ -30,7 +32,7 @@ def sha256_file(path: Path) -> str:
     """SHA-256 (hex) of a file's bytes."""
     digest = hashlib.sha256()
     with path.open("rb") as stream:
-        while block := stream.read(BLOCK):
+        while block := stream.read(B):
             digest.update(block)
     return digest.hexdigest()
 
@@ -39,6 +41,15 @@ def canonical(value: Any) -> bytes:
     """One spelling for one JSON value: sorted keys, no NaN, a final newline."""
     text = json.dumps(value, ensure_ascii=False, sort_keys=True, indent=1, allow_nan=False)
     return (text + "\n").encode()
+
+
+@contextmanager
+def lock(parent: Path) -> Iterator[None]:
+    """One writer at a time in this folder; the operating system releases it when the process dies."""
+    parent.mkdir(parents=True, exist_ok=True)
+    with (parent / ".lock").open("a") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
 
 
 def temporary_folder(parent: Path) -> Path:
