@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import httpx
 import typer
@@ -166,9 +166,40 @@ def _show_report(report: Report, screen: Console, *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(report.to_json(), ensure_ascii=False, indent=2))
         return
-    table = Table(box=None, show_header=False)
-    for name, value in report.proof.items():
-        shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        table.add_row(Text(name, style="bold"), Text(shown))
-    screen.print(Panel(table, title="Proof of the draft: it holds", expand=False))
+    screen.print(Panel(_proof_table(report.proof), title=_proof_title(report), expand=False))
     screen.print(f"All steps happened, in {report.seconds:.1f} s.")
+
+
+def _proof_title(report: Report) -> str:
+    checks = report.proof.get("checks", [])
+    return f"Proof of the draft that was sent: all {len(checks)} checks hold"
+
+
+def _proof_table(report: dict[str, Any]) -> Table:
+    """What a person asks first: whose words, approved by whom, found how, judged how, changed how."""
+    proof, final = report["proof"], report.get("final") or {}
+    length = final.get("length") or proof["length"]
+    rows = {
+        "draft": report["draft_id"],
+        "snippet": f"{proof['snippet_key']}, revision {proof['revision']} ({proof['content_hash'][:16]})",
+        "written by": proof["author"],
+        "approved by": f"{proof['approved_by']}, {proof['approved_at']}",
+        "found as": f"{proof['matched_example']!r}, confidence {proof['confidence']:.2f}",
+        "index": f"{proof['build_id'][:16]}, encoder {proof['encoder_fingerprint'][:16]}",
+        "approved text": report["rebuilt_text"],
+        "sent text": final.get("text", ""),
+        "changed": ", ".join(_change(part) for part in final.get("difference", [])) or "nothing",
+        "verdict": f"{(final.get('verdict') or proof['verdict'])['outcome']}, policy {proof['policy_version']}",
+        "length": f"{length['code_points']} characters, {length['weighted']} as X counts, limit {length['limit']}",
+        "sent by": f"{final.get('decided_by', '')}, {final.get('decided_at', '')}",
+    }
+    table = Table(box=None, show_header=False)
+    for name, value in rows.items():
+        table.add_row(Text(name, style="bold"), Text(str(value)))
+    return table
+
+
+def _change(part: dict[str, Any]) -> str:
+    if part["op"] == "replace":
+        return f"{part['was']!r} became {part['is']!r}"
+    return f"added {part['is']!r}" if part["op"] == "insert" else f"removed {part['was']!r}"

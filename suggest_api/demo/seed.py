@@ -109,7 +109,7 @@ def _key(session: Session, kept: str, name: str, scopes: set[Scope], *, now: dat
     """The key that the file has if the database knows it with these scopes, else a new one."""
     try:
         for scope in scopes:
-            access.authenticate_key(session, kept, scopes={scope}, now=now)
+            access.authenticate_key(session, kept, scope=scope, now=now)
     except (NotAuthenticated, NotAllowed):
         return access.create_key(session, name, scopes=scopes, now=now)
     return kept
