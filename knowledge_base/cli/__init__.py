@@ -2,9 +2,10 @@
 
 import typer
 
-from knowledge_base.cli import content
+from knowledge_base.cli import content, generations
 
 kb_app = typer.Typer(
     name="kb", help="Snippets: import, export, check, build.", no_args_is_help=True
 )
 content.register(kb_app)
+generations.register(kb_app)

@@ -38,7 +38,8 @@ PRIOR_STRENGTH = 4.0  # nats for moving a weight by about 0.7: a few dozen quest
 class Threshold:
     """Below `confidence` nothing is offered; the other numbers say what that rests on.
 
-    `error` is the held-out share of wrong first suggestions among the answered, `bound` its upper
+    `error` is the held-out share of failed offers among the answered (for an agent: the right snippet
+    not among three; for the assistant: not the first), `bound` its upper
     one-sided 90 % Wilson bound, `answered` the share of answerable held-out questions that is answered,
     `questions` how many held-out ones stand behind it. `basis` is "held_out", or "prior" where there
     were too few to reach `target`.

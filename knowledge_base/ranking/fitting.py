@@ -28,7 +28,8 @@ MAX_HEAD_WORK = 20_000_000  # rows times snippets: about two minutes a fit on on
 MAX_QUESTIONS = 4000  # held-out questions that are scored; more do not move four weights
 # Share of customers' questions that no snippet answers, in the absence of any count of them.
 UNANSWERABLE = 0.2
-# An agent reads up to three drafts and chooses; the assistant sends alone.
+# An agent reads up to three drafts and chooses, so an offer fails when the right one is not among three;
+# the assistant sends the first one alone, so that one has to be right.
 AGENT_TARGET, AGENT_FALLBACK, AGENT_LOWEST = 0.20, 0.50, 0.20
 ASSISTANT_TARGET, ASSISTANT_FALLBACK, ASSISTANT_LOWEST = 0.03, 0.90, 0.80
 
@@ -201,7 +202,7 @@ def _calibrate(parts: list[_Questions]) -> conf.Calibration:
     theta = np.round(conf.fit_weights(x, right, weight), 6)
     p = conf.sigmoid(x @ theta)
     agent = conf.choose_threshold(
-        p, right, weight, answerable,
+        p, in_three, weight, answerable,
         target=AGENT_TARGET, fallback=AGENT_FALLBACK, lowest=AGENT_LOWEST,
     )  # fmt: skip
     assistant = conf.choose_threshold(
