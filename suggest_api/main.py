@@ -8,12 +8,17 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 
 from fastapi import FastAPI
-from knowledge_base.policy import Policy, load_policy
+from sqlalchemy import Engine
 
 from knowledge_base.errors import PolicyError
+from knowledge_base.policy import Policy, load_policy
 from knowledge_base.store.engine import open_engine
-from suggest_api import problems
+from suggest_api import problems, webhooks
 from suggest_api.api import routes as api
+from suggest_api.bot_client import BotClient
+from suggest_api.channels import all_channels
+from suggest_api.console import routes as console
+from suggest_api.console.render import problem_page
 from suggest_api.flow import Desk
 from suggest_api.logs import configure, get_logger
 from suggest_api.metrics import Metrics
@@ -24,20 +29,20 @@ from suggest_api.suggestions.service import GenerationHolder
 log = get_logger(__name__)
 
 
-def create_desk(settings: Settings) -> Desk:
+def create_desk(settings: Settings, *, engine: Engine | None = None) -> Desk:
     """Build every part once: engine, policy, generation, channels, the way to the assistant.
 
     A policy that cannot be loaded leaves the gate shut: the desk stands, and refuses every text.
     """
     return Desk(
         settings=settings,
-        engine=open_engine(settings.place.database_url),
+        engine=engine or open_engine(settings.place.database_url),
         clock=lambda: datetime.now(UTC),
         policy=_policy(),
         generations=GenerationHolder(settings.place),
         metrics=Metrics(),
-        channels={},
-        bot=None,
+        channels=all_channels(),
+        bot=BotClient(settings.bot_url) if settings.bot_url else None,
     )
 
 
@@ -57,8 +62,11 @@ def create_app(settings: Settings, *, desk: Desk | None = None) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.desk = built
-    problems.install(app)
+    problems.install(app, page=problem_page)
     app.include_router(api.router)
+    app.include_router(webhooks.router)
+    console.mount(app)
+    app.include_router(webhooks.router)
     # The last one added is the outermost.
     app.add_middleware(
         BodyGate, cap=settings.max_body_bytes, webhook_cap=settings.max_webhook_bytes

@@ -53,6 +53,12 @@ def revoke_of(session: Session, name: str, *, now: datetime) -> int:
     return len(ended.all())
 
 
+def keys_named(session: Session, name: str) -> list[ApiKeyRow]:
+    """The keys of this name that were not revoked."""
+    statement = select(ApiKeyRow).where(ApiKeyRow.name == name, ApiKeyRow.revoked_at.is_(None))
+    return list(session.scalars(statement))
+
+
 def key_of(session: Session, key_hash: str) -> ApiKeyRow | None:
     """The key with this hash, live or not."""
     return session.execute(

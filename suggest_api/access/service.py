@@ -98,10 +98,11 @@ def sign_in(session: Session, name: str, password: str, *, now: datetime) -> Sig
     return SignedIn(token=token, csrf=csrf, expires_at=expires_at)
 
 
-def resume(session: Session, token: str, *, now: datetime) -> Identity | None:
+def resume(session: Session, token: str, *, now: datetime, active: bool = True) -> Identity | None:
     """Who the cookie's session belongs to; None when it is unknown, idle, expired, revoked or disabled.
 
-    Notes the use at most once a minute, so give it a session that may write.
+    Notes the use at most once a minute, so give it a session that may write; not `active` means that the
+    browser asked by itself, which is no use and writes nothing.
     """
     found = repository.session_of(session, _hash(token))
     if found is None:
@@ -109,7 +110,7 @@ def resume(session: Session, token: str, *, now: datetime) -> Identity | None:
     row, person = found
     if now >= row.expires_at or now >= row.last_seen_at + IDLE or person.disabled_at is not None:
         return None
-    if now - row.last_seen_at >= TOUCH_AFTER:
+    if active and now - row.last_seen_at >= TOUCH_AFTER:
         repository.touch(session, row.token_hash, now=now)
     return Identity(
         name=row.person, role=Role(person.role), csrf=row.csrf_token, expires_at=row.expires_at
@@ -170,10 +171,8 @@ def create_key(
     return plain
 
 
-def authenticate_key(
-    session: Session, plain: str, *, scopes: Collection[Scope], now: datetime
-) -> KeyIdentity:
-    """Whose key this is. Raises NotAuthenticated, or NotAllowed when it has none of the scopes.
+def identify_key(session: Session, plain: str, *, now: datetime) -> KeyIdentity:
+    """Whose key this is. Raises NotAuthenticated.
 
     Keys are found by SHA-256: with 256 random bits there is nothing that a slow hash would protect.
     """
@@ -182,11 +181,30 @@ def authenticate_key(
     if row is None or row.revoked_at is not None or expired:
         msg = "the API key is unknown, expired or revoked: make one with `firstline key create`"
         raise NotAuthenticated(msg)
-    identity = KeyIdentity(
+    return KeyIdentity(
         id=row.id, name=row.name, scopes=frozenset(Scope(name) for name in row.scopes)
     )
-    require(identity, *scopes)
+
+
+def authenticate_key(session: Session, plain: str, *, scope: Scope, now: datetime) -> KeyIdentity:
+    """Whose key this is. Raises NotAuthenticated, or NotAllowed when it has not this scope."""
+    identity = identify_key(session, plain, now=now)
+    require(identity, scope)
     return identity
+
+
+def revoke_keys(session: Session, name: str, *, by: str, now: datetime) -> int:
+    """End every key of this name; returns how many. Raises NotFound when there is none to end."""
+    rows = repository.keys_named(session, name)
+    if not rows:
+        msg = f"there is no key called {name[:KEY_NAME_MAX]!r} that is not revoked"
+        raise NotFound(msg)
+    for row in rows:
+        row.revoked_at = now
+    session.flush()
+    detail = {"name": name, "keys": [row.id for row in rows]}
+    audit.append(session, actor=by, action="key.revoke", subject=name, detail=detail, now=now)
+    return len(rows)
 
 
 def require(identity: KeyIdentity, *scopes: Scope) -> None:

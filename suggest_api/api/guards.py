@@ -9,7 +9,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import Request
 
 from suggest_api.access.model import KeyIdentity, Scope
-from suggest_api.access.service import authenticate_key
+from suggest_api.access.service import identify_key, require
 from suggest_api.errors import NotAuthenticated
 from suggest_api.flow import Desk
 from suggest_api.storage import unit_of_work
@@ -42,9 +42,9 @@ class RequireScope:
             raise NotAuthenticated(msg)
         desk = desk_of(request)
         with unit_of_work.read(desk.engine) as session:
-            return authenticate_key(
-                session, credentials.credentials, scopes=self.guards, now=desk.clock()
-            )
+            identity = identify_key(session, credentials.credentials, now=desk.clock())
+        require(identity, *self.guards)
+        return identity
 
 
 def require_scope(*scopes: str) -> RequireScope:

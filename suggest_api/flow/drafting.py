@@ -301,6 +301,6 @@ def _final(desk: Desk, draft: Draft, final_text: str | None) -> CheckedText:
     """The final text with a verdict on exactly it: a fresh one where the text is new."""
     if final_text is not None and final_text != draft.outgoing_text:
         return compliance.check(desk.policy, final_text, channel=draft.channel)
-    stored = draft.final_verdict if draft.final_text is not None else draft.proof["verdict"]
+    stored = draft.proof["verdict"] if draft.final_verdict is None else draft.final_verdict
     text = draft.outgoing_text
     return CheckedText(text=text, sha256=sha256(text), verdict=Verdict.from_json(stored))

@@ -21,19 +21,20 @@ def write(engine: Engine) -> Iterator[Session]:
     and is done first holds no lock. Raises StorageBusy when another writer kept the database for too
     long and StorageError when it cannot be reached; nothing of the block is kept then.
     """
-    with _translated(), write_session(engine) as session:
+    with translated(), write_session(engine) as session:
         yield session
 
 
 @contextmanager
 def read(engine: Engine) -> Iterator[Session]:
     """One consistent snapshot to read from; whatever is written through it is rolled back."""
-    with _translated(), read_session(engine) as session:
+    with translated(), read_session(engine) as session:
         yield session
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
+    """Turn the driver's errors of a block into StorageBusy and StorageError."""
     try:
         yield
     except OperationalError as error:

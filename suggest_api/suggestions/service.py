@@ -8,18 +8,27 @@ from datetime import datetime
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from knowledge_base.ranking import RankedSnippet, Ranking
+from knowledge_base.errors import NotFound
+from knowledge_base.ranking import Candidate as Ranked
 from knowledge_base.snippet import Revision
 from knowledge_base.store import repository
 from suggest_api.logs import get_logger
 from suggest_api.suggestions.holder import GenerationHolder, InService
 from suggest_api.suggestions.model import Candidate, Candidates, Query, eligible
-from suggest_api.values import Abstention, Use
+from suggest_api.values import Abstention
 
 __all__ = ["GenerationHolder", "candidates"]
 
 # Candidates asked for beyond the limit: some fall out later for a missing fact, the policy or a twin.
 SPARE = 12
+
+# What the ranker calls the reasons of its silence.
+REASONS = {
+    "nothing_asked": Abstention.EMPTY_QUERY,
+    "no_words": Abstention.EMPTY_QUERY,
+    "low_confidence": Abstention.NO_CONFIDENT_MATCH,
+    "nothing_eligible": Abstention.NOTHING_IN_SCOPE,
+}
 
 log = get_logger(__name__)
 
@@ -38,26 +47,30 @@ def candidates(session: Session, held: InService, query: Query, *, now: datetime
         return {k for k in keys if k in live and eligible(live[k], query, now=now)}
 
     try:
-        ranking = held.ranker.rank(query.texts, limit=query.limit + SPARE, eligible=allowed)
+        ranking = held.ranker.rank(
+            query.texts, limit=query.limit + SPARE, eligible=allowed, use=query.use.value
+        )
     except SQLAlchemyError:
         raise
-    except Exception as error:
+    except Exception as error:  # whatever a native library raises, the answer is silence
         log.error("ranking.failed", build_id=held.build_id, exc_info=error)
         return _nothing(held, Abstention.RANKING_FAILED)
-    found = tuple(
-        _candidate(session, ranked, live[ranked.snippet_key]) for ranked in ranking.candidates
-    )
+    timings = ranking.timings
     return Candidates(
         build_id=held.build_id,
         encoder_fingerprint=held.encoder_fingerprint,
-        candidates=found,
-        reason=_reason(ranking, query),
-        threshold=_threshold(held, query.use),
-        timings=_timings(ranking),
+        candidates=tuple(
+            _candidate(session, ranked, live[ranked.snippet_key]) for ranked in ranking.candidates
+        ),
+        reason=REASONS.get(ranking.reason or "", Abstention.NO_CONFIDENT_MATCH)
+        if ranking.abstained
+        else None,
+        threshold=ranking.threshold,
+        timings=(("encode", timings.encode), ("search", timings.search), ("rank", timings.rank)),
     )
 
 
-def _candidate(session: Session, ranked: RankedSnippet, live: Revision) -> Candidate:
+def _candidate(session: Session, ranked: Ranked, live: Revision) -> Candidate:
     return Candidate(
         revision=live,
         score=ranked.score,
@@ -66,28 +79,19 @@ def _candidate(session: Session, ranked: RankedSnippet, live: Revision) -> Candi
     )
 
 
-def _matched(session: Session, ranked: RankedSnippet, live: Revision) -> str:
-    """The words that the question was nearest to, from the revision that was indexed."""
-    same = ranked.revision_id == live.id
-    content = (live if same else repository.get_revision(session, ranked.revision_id)).content
-    reference = ranked.matched_example
-    if reference.kind != "example":
-        return content.title if reference.kind == "title" else content.text
-    return content.examples[reference.index]
-
-
-def _reason(ranking: Ranking, query: Query) -> Abstention | None:
-    return Abstention(ranking.reason) if ranking.abstained else None
-
-
-def _threshold(held: InService, use: Use) -> float:
-    thresholds = held.ranker.thresholds
-    return thresholds.assistant if use is Use.ASSISTANT else thresholds.agent
-
-
-def _timings(ranking: Ranking) -> tuple[tuple[str, float], ...]:
-    timings = ranking.timings
-    return (("encode", timings.encode), ("search", timings.search), ("rank", timings.rank))
+def _matched(session: Session, ranked: Ranked, live: Revision) -> str:
+    """The words that the question was nearest to, from the revision that was indexed; empty if none was near."""
+    if ranked.matched is None:
+        return ""
+    try:
+        same = ranked.revision_id == live.id
+        indexed = live if same else repository.get_revision(session, ranked.revision_id)
+    except NotFound:
+        return ""  # another database than the one that was indexed: the words are gone, the answer stands
+    content = indexed.content
+    if ranked.matched.kind == "example":
+        return next(iter(content.examples[ranked.matched.index :]), "")
+    return content.title if ranked.matched.kind == "title" else content.text
 
 
 def _nothing(held: InService, reason: Abstention) -> Candidates:
