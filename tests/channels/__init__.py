@@ -1,0 +1,1 @@
+"""Tests of the networks, each against a real HTTP server that plays its other side."""
