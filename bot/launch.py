@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def say(line: str, *, error: bool = False) -> None:
     """Print one of our own lines, at once."""
-    print(line, file=sys.stderr if error else sys.stdout, flush=True)  # noqa: T201  # the command's output
+    print(line, file=sys.stderr if error else sys.stdout, flush=True)
 
 
 def _run(command: str, settings, *, force: bool) -> None:  # type: ignore[no-untyped-def]  # imported late

@@ -51,7 +51,6 @@ def silence(log_file: Path) -> None:
     import structlog
 
     warnings.simplefilter("ignore")
-    warnings.filterwarnings = _keep_filters  # type: ignore[assignment]  # rasa and sanic reset it later
     log_file.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(log_file, encoding="utf-8")
     handler.setFormatter(TextFreeFormatter())
@@ -63,10 +62,6 @@ def silence(log_file: Path) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-
-
-def _keep_filters(*args: Any, **kwargs: Any) -> None:
-    """Stand in for `warnings.filterwarnings`, so that a library cannot make them visible again."""
 
 
 def _event_code_only(

@@ -41,8 +41,9 @@ def serve_assistant(settings: BotSettings, *, announce: Announce) -> None:
     require_free_port(settings.bot_port, setting="FIRSTLINE_BOT_PORT")
     model = verified_model(settings)
     enter_bot_home(settings)
+    failed: list[str] = []
     _run(
-        _assistant_app(model, failed := []),
+        _assistant_app(model, failed),
         port=settings.bot_port,
         ready=lambda: announce(f"assistant ready on {LOOPBACK}:{settings.bot_port}"),
     )

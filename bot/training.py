@@ -128,7 +128,9 @@ def train(settings: BotSettings) -> ModelRecord:
         except Exception as error:
             raise ModelError(f"training failed: {root_cause(error)}") from error
     if result.code != 0 or not result.model:
-        raise ModelError(f"training failed with code {result.code}: see FIRSTLINE_HOME/logs/bot.log")
+        raise ModelError(
+            f"training failed with code {result.code}: see FIRSTLINE_HOME/logs/bot.log"
+        )
     record = ModelRecord(
         format=RECORD_FORMAT,
         inputs=inputs,
@@ -141,7 +143,9 @@ def train(settings: BotSettings) -> ModelRecord:
     (building / RECORD).write_text(json.dumps(asdict(record), indent=2), encoding="utf-8")
     os.replace(building / RECORD, settings.models / RECORD)
     shutil.rmtree(building)
-    shutil.rmtree(settings.bot_home / ".rasa", ignore_errors=True)  # Rasa's cache, unused: see above
+    shutil.rmtree(
+        settings.bot_home / ".rasa", ignore_errors=True
+    )  # Rasa's cache, unused: see above
     return record
 
 
@@ -171,6 +175,9 @@ def _sha256(path: Path) -> str | None:
 @contextlib.contextmanager
 def _nothing_printed() -> Iterator[None]:
     """Swallow what Rasa prints while it trains: coloured notes, progress bars, its own summary."""
-    with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123  # a device, not a file
-        with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
-            yield
+    with (
+        Path(os.devnull).open("w", encoding="utf-8") as nowhere,
+        contextlib.redirect_stdout(nowhere),
+        contextlib.redirect_stderr(nowhere),
+    ):
+        yield

@@ -105,7 +105,9 @@ class DeskClient:
                 # Once more: nothing was sent, and a service that restarts is back within moments.
                 return await self._send(session, body)
 
-    async def _send(self, session: aiohttp.ClientSession, body: dict[str, Any]) -> tuple[int, bytes]:
+    async def _send(
+        self, session: aiohttp.ClientSession, body: dict[str, Any]
+    ) -> tuple[int, bytes]:
         headers = {"Authorization": f"Bearer {self._key}"}
         async with session.post(
             self._endpoint, json=body, headers=headers, allow_redirects=False

@@ -10,6 +10,8 @@ from typing import Any
 
 Item = dict[str, Any]
 
+MAX_ASKED = 1000  # characters: the service reads no longer string in an item
+
 
 class Reason(str, Enum):
     """Why a person has to take over."""
@@ -40,7 +42,7 @@ def hand_over(
     return {
         "type": "hand_over",
         "reason": reason.value,
-        "asked": asked,
+        "asked": asked[:MAX_ASKED],
         "intent": intent,
         "topic": topic,
         "collected": collected,

@@ -72,7 +72,9 @@ class ValidateOrderForm(FormValidationAction):
         unclear = _unclear_answers(tracker) + 1
         slots: dict[str, Any] = {"order_number": None, UNCLEAR_ANSWERS: unclear}
         if unclear >= MAX_UNCLEAR:
-            slots["requested_slot"] = None  # ends the form; the submit action sees that there is no number
+            slots["requested_slot"] = (
+                None  # ends the form; the submit action sees that there is no number
+            )
         return slots
 
 

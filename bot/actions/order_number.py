@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
-# "QH-1048213" and what people make of it: qh1048213, QH 1048213, #1048213, 1048213. Seven digits, not part of a longer run.
+# "QH-1048213" and what people make of it: qh1048213, QH 1048213, #1048213, 1048213.
+# Seven digits, not part of a longer run.
 ORDER_NUMBER = re.compile(r"(?<![0-9A-Z])(?:#[ ]?)?(?:QH[ \-_#]{0,3})?([0-9]{7})(?![0-9A-Z])")
 MAX_CHARACTERS = 4000  # no longer text reaches the assistant
 

@@ -17,7 +17,9 @@ UNCLEAR_ANSWERS = "unclear_answers"
 NO_INTENT = "nlu_fallback"
 NO_TOPIC = "other"  # for intents of the topic `assistant`, which are about the conversation itself
 
-PRODUCT = re.compile(r"[A-Za-z0-9 '&-]{1,30}")  # what the slot {product} of the knowledge base allows
+PRODUCT = re.compile(
+    r"[A-Za-z0-9 '&-]{1,30}"
+)  # what the slot {product} of the knowledge base allows
 MAX_DATE = 30  # characters; the patterns find at most four short words
 
 
@@ -49,6 +51,12 @@ def latest_intent(tracker: Tracker) -> str:
     """Return the intent of what the customer wrote last."""
     intent: Any = _latest(tracker).get("intent") or {}
     return str(intent.get("name") or NO_INTENT)
+
+
+def latest_confidence(tracker: Tracker) -> float:
+    """Return how sure the classifier is of that intent, 0 to 1."""
+    intent: Any = _latest(tracker).get("intent") or {}
+    return float(intent.get("confidence") or 0.0)
 
 
 def conversation_id(tracker: Tracker) -> str:
@@ -98,7 +106,7 @@ def in_order_form(tracker: Tracker) -> bool:
 
 def is_first_turn(tracker: Tracker) -> bool:
     """Say whether the customer has written one message so far."""
-    return sum(event.get("event") == "user" for event in tracker.events) <= 1
+    return len([event for event in tracker.events if event.get("event") == "user"]) <= 1
 
 
 def collected(tracker: Tracker) -> dict[str, str]:

@@ -153,11 +153,15 @@ def _verify(path: Path, *, expected: object) -> None:
     except OSError as error:
         raise EncoderCorrupt(f"{path} cannot be read: {error}") from error
     if digest.hexdigest() != expected:
-        raise EncoderCorrupt(f"{path} is not the file its manifest describes: export the encoder again")
+        raise EncoderCorrupt(
+            f"{path} is not the file its manifest describes: export the encoder again"
+        )
 
 
 def _open_session(path: Path) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # one short text: more threads only take the core from the service
+    options.intra_op_num_threads = (
+        1  # one short text: more threads only take the core from the service
+    )
     options.log_severity_level = 3  # errors only
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

@@ -35,7 +35,9 @@ def read_patterns(path: Path) -> list[dict[str, Any]]:
             for label, forms in content.items()
             for pattern in [*forms.get("tokens", []), *map(_phrase, forms.get("phrases", []))]
         ]
-    except Exception as error:  # the parser's own tree is wide; every cause is the same to the reader
+    except (
+        Exception
+    ) as error:  # the parser's own tree is wide; every cause is the same to the reader
         raise PatternsError(f"{path}: {error}") from error
 
 

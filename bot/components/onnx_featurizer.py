@@ -29,9 +29,7 @@ from bot.settings import read_settings
 RECORD = "encoder.json"
 
 
-@DefaultV1Recipe.register(
-    DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=True
-)
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=True)
 class OnnxFeaturizer(DenseFeaturizer, GraphComponent):
     """Adds the sentence vector, times `scale`, of the encoder in FIRSTLINE_HOME.
 
@@ -123,7 +121,9 @@ class OnnxFeaturizer(DenseFeaturizer, GraphComponent):
             try:
                 trained_with = json.loads((folder / RECORD).read_bytes())["fingerprint"]
             except (OSError, ValueError, KeyError, TypeError) as error:
-                raise EncoderCorrupt("the trained model does not say which encoder it needs") from error
+                raise EncoderCorrupt(
+                    "the trained model does not say which encoder it needs"
+                ) from error
         require_same_encoder(
             trained_with=trained_with, current=current_fingerprint(read_settings().home)
         )
@@ -145,7 +145,7 @@ class OnnxFeaturizer(DenseFeaturizer, GraphComponent):
         """Add the features to every message that has a text, in place."""
         with_text = [message for message in messages if message.get(TEXT)]
         vectors = self.encoder.encode([message.get(TEXT) for message in with_text]) * self.scale
-        for message, vector in zip(with_text, vectors):
+        for message, vector in zip(with_text, vectors, strict=True):
             message.add_features(
                 Features(
                     vector.reshape(1, -1),  # Rasa wants (1, dimension) for a sentence

@@ -15,7 +15,9 @@ from sanic.response import HTTPResponse
 from bot.quiet import log
 
 MAX_CHARACTERS = 4000  # the networks send at most 4,096; Rasa needs 0.4 s for 100,000
-SENDER = re.compile(r"[A-Za-z0-9_-]{1,64}")  # Rasa does not URL-decode ids, so nothing else is safe
+SENDER = re.compile(
+    r"[A-Za-z0-9_-]{1,64}"
+)  # Rasa does not URL-decode ids, so nothing else is safe
 COMMAND = re.compile(r"\A[\s/]+")
 
 
@@ -43,7 +45,9 @@ class PrivateRest(RestInput):
         async def receive(request: Request) -> HTTPResponse:
             turn = _read_turn(request.body, load=lambda: request.json)
             if turn is None:
-                return response.json({"error": "sender, message and metadata expected"}, status=400)
+                return response.json(
+                    {"error": "sender, message and metadata expected"}, status=400
+                )
             sender, text, metadata = turn
             collector = CollectingOutputChannel()
             message = UserMessage(
@@ -61,12 +65,12 @@ class PrivateRest(RestInput):
         return routes
 
 
-def _read_turn(
-    body: bytes, *, load: Callable[[], Any]
-) -> tuple[str, str, dict[str, Any]] | None:
+def _read_turn(body: bytes, *, load: Callable[[], Any]) -> tuple[str, str, dict[str, Any]] | None:
     try:
         content = load() if body else None
-    except Exception:  # sanic's InvalidUsage, RecursionError, UnicodeDecodeError: all "not our JSON"
+    except (
+        Exception
+    ):  # sanic's InvalidUsage, RecursionError, UnicodeDecodeError: all "not our JSON"
         return None
     if not isinstance(content, dict):
         return None
