@@ -1,0 +1,304 @@
+"""Rules on asking: a verb of asking and an object meet in a sentence, and nothing negates the verb.
+
+All words are data of the pack. Sentences are read as words (see `reading`), so spelling tricks, word order
+and filler words matter less than they do to patterns over characters.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from knowledge_base.policy.detectors import Detector, Hit, Settings, SettingsError
+from knowledge_base.policy.reading import Judged, Word, plain_word
+
+_GAP = "~"
+_LONGEST_GAP = 3  # words that a ~ in a phrase may stand for
+_LONGEST_WALK = 16  # words looked at before a verb for a negation or a subject
+
+Phrase = tuple[str, ...]
+
+
+class PhraseTable:
+    """Phrases found by their first word; matching is linear in the text."""
+
+    def __init__(self, phrases: Iterable[str]) -> None:
+        self._by_first: dict[str, list[Phrase]] = {}
+        for text in phrases:
+            phrase = tuple(w if w == _GAP else plain_word(w) for w in text.casefold().split())
+            if not phrase or _GAP in (phrase[0], phrase[-1]):
+                raise SettingsError(f"the phrase {text!r} must begin and end with a word")
+            self._by_first.setdefault(phrase[0], []).append(phrase)
+        for candidates in self._by_first.values():
+            candidates.sort(key=len, reverse=True)
+
+    def end_at(self, words: Sequence[Word], index: int) -> int:
+        """End of the longest phrase that starts at `index`, or 0."""
+        for phrase in self._by_first.get(words[index].text, ()):
+            if end := _match(words, index, phrase):
+                return end
+        return 0
+
+    def spans(self, words: Sequence[Word]) -> list[tuple[int, int]]:
+        """Places of phrases, leftmost and longest first, without overlap."""
+        found = []
+        index = 0
+        while index < len(words):
+            if end := self.end_at(words, index):
+                found.append((index, end))
+                index = end
+            else:
+                index += 1
+        return found
+
+
+def _match(words: Sequence[Word], start: int, phrase: Phrase) -> int:
+    index = start
+    position = 0
+    while position < len(phrase):
+        if phrase[position] == _GAP:
+            target = phrase[position + 1]
+            stop = min(index + _LONGEST_GAP + 1, len(words))
+            while index < stop and words[index].text != target:
+                index += 1
+            if index >= stop:
+                return 0
+        elif index >= len(words) or words[index].text != phrase[position]:
+            return 0
+        else:
+            index += 1
+        position += 1
+    return index
+
+
+@dataclass(frozen=True, slots=True)
+class _Lexicon:
+    """The words of one rule."""
+
+    give: PhraseTable
+    need: PhraseTable
+    enter: PhraseTable
+    objects: PhraseTable
+    not_after: frozenset[str]
+    not_before: frozenset[str]
+    negations: PhraseTable
+    transparent: frozenset[str]
+    ours: frozenset[str]
+    others: frozenset[str]
+    relays: frozenset[str]
+    relatives: frozenset[str]
+    indirect: frozenset[str]
+    anaphors: frozenset[str]
+    towards_us: frozenset[str]
+    safe_places: PhraseTable
+    warnings: frozenset[str]
+    fillers: frozenset[str]
+    distance: int
+
+
+_WORD_LISTS = (
+    *(
+        "not_after",
+        "not_before",
+        "transparent",
+        "ours",
+        "others",
+        "relays",
+        "relatives",
+        "indirect",
+    ),
+    *("anaphors", "towards_us"),
+)
+_KEYS = (
+    *("give", "need", "enter", "objects", "negations", "safe_places", "warnings", "fillers"),
+    *_WORD_LISTS,
+    "distance",
+)
+
+
+def asks_for(settings: Settings) -> Detector:
+    """The text asks the customer for an object.
+
+    `give` are verbs of handing over (send, tell us): no asking when `ours` or `others` are their subject.
+    `need` are phrases of needing (we need, can I have). `enter` are verbs that ask only together with a word
+    of `towards_us` (here, reply). An asking verb with a `safe_places` phrase and no word of `towards_us` is
+    no asking. A negation counts when only `transparent` words, other asking verbs or objects stand between
+    it and the verb. `~` in a phrase stands for up to three words.
+    """
+    settings.expect(*_KEYS)
+    lexicon = _lexicon(settings)
+
+    def detect(judged: Judged) -> Iterator[Hit]:
+        mentioned = False
+        for number, group in groupby(judged.words, key=lambda word: word.sentence):
+            sentence = _Sentence(tuple(group), judged.asks_at_end(number), lexicon)
+            span = sentence.asking(after_mention=mentioned)
+            mentioned = bool(sentence.objects)
+            if span is not None:
+                yield Hit(span)
+
+    return detect
+
+
+def _lexicon(settings: Settings) -> _Lexicon:
+    def words(key: str) -> frozenset[str]:
+        return frozenset(
+            plain_word(word.casefold()) for word in settings.phrases(key, required=False)
+        )
+
+    return _Lexicon(
+        give=PhraseTable(settings.phrases("give")),
+        need=PhraseTable(settings.phrases("need")),
+        enter=PhraseTable(settings.phrases("enter", required=False)),
+        objects=PhraseTable(settings.phrases("objects")),
+        negations=PhraseTable(settings.phrases("negations")),
+        safe_places=PhraseTable(settings.phrases("safe_places", required=False)),
+        warnings=words("warnings"),
+        fillers=words("fillers"),
+        not_after=words("not_after"),
+        not_before=words("not_before"),
+        transparent=words("transparent"),
+        ours=words("ours"),
+        others=words("others"),
+        relays=words("relays"),
+        relatives=words("relatives"),
+        indirect=words("indirect"),
+        anaphors=words("anaphors"),
+        towards_us=words("towards_us"),
+        distance=settings.number("distance"),
+    )
+
+
+class _Sentence:
+    """One sentence under one lexicon."""
+
+    def __init__(self, words: tuple[Word, ...], is_question: bool, lexicon: _Lexicon) -> None:
+        self.words = words
+        self.is_question = is_question
+        self.lexicon = lexicon
+        self.objects = [span for span in lexicon.objects.spans(words) if self._is_object(*span)]
+        self._object_words = {i for start, end in self.objects for i in range(start, end)}
+        negations = lexicon.negations.spans(words)
+        self._negated_ends = {end: start for start, end in negations}
+        gives = [(start, end, True) for start, end in lexicon.give.spans(words)]
+        needs = [(start, end, False) for start, end in lexicon.need.spans(words)]
+        # Asked of every verb, so found once: otherwise many verbs would take quadratic time.
+        is_directed = any(word.text in lexicon.towards_us for word in words)
+        self._has_safe_place = not is_directed and bool(lexicon.safe_places.spans(words))
+        warnings = [i for i, word in enumerate(words) if word.text in lexicon.warnings]
+        self._last_warning = warnings[-1] if warnings else -1
+        if is_directed:
+            gives += [(start, end, True) for start, end in lexicon.enter.spans(words)]
+        self._verbs = sorted(gives + needs)
+        self._verb_words = {i for start, end, _ in self._verbs for i in range(start, end)}
+
+    def asking(self, *, after_mention: bool) -> tuple[int, int] | None:
+        """The span of asking in the judged text, or None; `after_mention`: the sentence before named an object."""
+        if not self.objects and not after_mention:
+            return None
+        if self._is_bare_question():
+            return self.words[0].start, self.words[-1].end
+        starts = [start for start, _ in self.objects]
+        for start, end, is_giving in self._verbs:
+            partner = self._partner(starts, start, end) if starts else None
+            if partner is None and after_mention and self._has_anaphor(end):
+                partner = (start, end + 1)
+            if partner is not None and not self._is_excused(start, end, is_giving):
+                first, last = min(start, partner[0]), max(end, partner[1])
+                return self.words[first].start, self.words[last - 1].end
+        return self._pleading()
+
+    def _is_object(self, start: int, end: int) -> bool:
+        before = self.words[start - 1].text if start else ""
+        after = self.words[end].text if end < len(self.words) else ""
+        return before not in self.lexicon.not_before and after not in self.lexicon.not_after
+
+    def _partner(self, starts: list[int], start: int, end: int) -> tuple[int, int] | None:
+        """The object that a verb at [start, end) governs: one behind it, or one that its `it` points back to."""
+        index = bisect_left(starts, start)
+        if index < len(starts) and starts[index] <= end + self.lexicon.distance:
+            return self.objects[index]
+        index = bisect_right(starts, start) - 1
+        if index >= 0 and self._has_anaphor(end):
+            found = self.objects[index]
+            return found if start - found[1] <= self.lexicon.distance else None
+        return None
+
+    def _has_anaphor(self, end: int) -> bool:
+        """Whether the verb is followed by it, them or the like, with at most one word (us, me) between."""
+        return any(word.text in self.lexicon.anaphors for word in self.words[end : end + 2])
+
+    def _is_excused(self, start: int, end: int, is_giving: bool) -> bool:
+        if end < len(self.words) and self.words[end].text in self.lexicon.indirect:
+            return True  # "tell us if your password works"
+        if self._is_negated(start) or end <= self._last_warning:
+            return True
+        return self._is_done_by_others(start, is_giving) or self._has_safe_place
+
+    def _is_done_by_others(self, start: int, is_giving: bool) -> bool:
+        """Whether not the customer hands over ("we send you"), or not we ask ("anyone who asks for")."""
+        subject, is_relayed = self._subject(start)
+        if subject in self.lexicon.ours:
+            return is_giving and not is_relayed
+        if subject in self.lexicon.relatives:
+            return self.words[start].text in self.lexicon.relays
+        return subject in self.lexicon.others
+
+    def _is_negated(self, start: int) -> bool:
+        index = start
+        for _ in range(_LONGEST_WALK):
+            if index in self._negated_ends:
+                return not self._is_no_negation(self._negated_ends[index], index)
+            if index == 0:
+                return False
+            index -= 1
+            word = self.words[index].text
+            passes = index in self._verb_words or index in self._object_words
+            if not (passes or word in self.lexicon.transparent):
+                # The word may be the last of a negation of several words, or the negation itself.
+                return index + 1 in self._negated_ends and not self._is_no_negation(
+                    self._negated_ends[index + 1], index + 1
+                )
+        return False
+
+    def _is_no_negation(self, start: int, end: int) -> bool:
+        """What only looks negated: "why not send", "if not, send", "can't you send ...?"."""
+        if start and self.words[start - 1].text in ("why", "if"):
+            return True
+        asks_you = end < len(self.words) and self.words[end].text == "you"
+        return self.is_question and asks_you
+
+    def _subject(self, start: int) -> tuple[str, bool]:
+        """The subject of a verb, and whether it only asks someone else to act ("we ask you to send")."""
+        is_relayed = False
+        index = start
+        first = max(start - _LONGEST_WALK, 0)
+        while index > first:
+            index -= 1
+            word = self.words[index].text
+            if word == "you" and index and self.words[index - 1].text in self.lexicon.relays:
+                is_relayed = True
+                continue
+            known = self.lexicon.ours | self.lexicon.others | self.lexicon.relatives
+            if word == "you" or word in known or word not in self.lexicon.transparent:
+                return word, is_relayed
+        return "", is_relayed
+
+    def _is_bare_question(self) -> bool:
+        """ "Password?", "And your PIN please?": nothing but the object."""
+        if not self.objects or not self.is_question:
+            return False
+        others = (w.text for i, w in enumerate(self.words) if i not in self._object_words)
+        return all(word in self.lexicon.fillers for word in others)
+
+    def _pleading(self) -> tuple[int, int] | None:
+        """ "Your card number, please": an object right before a last please."""
+        if not self.objects or self.objects[-1][1] != len(self.words) - 1:
+            return None
+        start = self.objects[-1][0]
+        first = all(word.text in self.lexicon.fillers for word in self.words[:start])
+        if first and self.words[-1].text in ("please", "pls", "plz"):
+            return self.words[start].start, self.words[-1].end
+        return None

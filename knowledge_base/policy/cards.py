@@ -1,0 +1,96 @@
+"""The rule on payment card numbers: 13 to 19 digits in any disguise that a card network could have issued."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import regex
+
+from knowledge_base.policy.detectors import Detector, Hit, Settings
+from knowledge_base.policy.reading import Judged
+
+SHORTEST, LONGEST = 13, 19  # ISO/IEC 7812 numbers in use
+_E164_LONGEST = 15  # digits of the longest telephone number (ITU-T E.164)
+
+# Digits with at most three characters between them that are neither letters nor digits.
+_DIGIT_RUN = regex.compile(r"[0-9](?:[^\p{L}\p{N}\n]{0,3}+[0-9])*+")
+_GROUP = regex.compile(r"[0-9]++")
+_DOUBLED = str.maketrans("0123456789", "0246813579")
+
+
+def card_number(settings: Settings) -> Detector:
+    """A number with a known issuer prefix, a length of that issuer and a right check digit (Luhn, ISO/IEC
+    7812-1).
+
+    `issuers` are entries "FIRST-LAST: LENGTHS", where FIRST and LAST are prefixes of equal length and LENGTHS
+    are numbers or ranges. False alarms are limited in four ways: the prefix, the length and the check digit
+    must all be right (by chance about one random 16-digit number in 30 is); the number must begin and end where
+    a group of digits does; and a number written with + that is short enough to be a telephone number is left
+    alone.
+    """
+    settings.expect("issuers")
+    issuers = tuple(_issuer(entry) for entry in settings.phrases("issuers"))
+
+    def detect(judged: Judged) -> Iterator[Hit]:
+        folded = judged.folded
+        for run in _DIGIT_RUN.finditer(folded.text):
+            groups = [group.span() for group in _GROUP.finditer(folded.text, *run.span())]
+            if _is_telephone(folded.text, run.start(), groups):
+                continue
+            for start, end in _numbers(folded.text, groups, issuers):
+                yield Hit(folded.span(start, end))
+
+    return detect
+
+
+_Issuer = tuple[str, str, frozenset[int]]
+
+
+def _issuer(entry: str) -> _Issuer:
+    prefixes, _, lengths = entry.partition(":")
+    first, _, last = prefixes.strip().partition("-")
+    allowed: set[int] = set()
+    for part in lengths.split(","):
+        low, _, high = part.strip().partition("-")
+        allowed.update(range(int(low), int(high or low) + 1))
+    return first, last or first, frozenset(allowed)
+
+
+def _is_telephone(text: str, start: int, groups: list[tuple[int, int]]) -> bool:
+    digits = sum(end - begin for begin, end in groups)
+    return text[max(start - 2, 0) : start].rstrip("( ").endswith("+") and digits <= _E164_LONGEST
+
+
+def _numbers(
+    text: str, groups: list[tuple[int, int]], issuers: tuple[_Issuer, ...]
+) -> Iterator[tuple[int, int]]:
+    """Places of card numbers made of whole groups, without overlap."""
+    index = 0
+    while index < len(groups):
+        digits = ""
+        found = None
+        for last in range(index, len(groups)):
+            begin, end = groups[last]
+            if len(digits) + end - begin > LONGEST:
+                break
+            digits += text[begin:end]
+            if len(digits) >= SHORTEST and _issued(digits, issuers):
+                found = last
+        if found is None:
+            index += 1
+        else:
+            yield groups[index][0], groups[found][1]
+            index = found + 1
+
+
+def _issued(digits: str, issuers: tuple[_Issuer, ...]) -> bool:
+    for first, last, lengths in issuers:
+        if len(digits) in lengths and first <= digits[: len(first)] <= last:
+            return _luhn(digits)
+    return False
+
+
+def _luhn(digits: str) -> bool:
+    """The check of ISO/IEC 7812-1: from the right, every second digit is doubled and its digits added."""
+    doubled = digits[-2::-2].translate(_DOUBLED)
+    return (sum(map(int, digits[::-2])) + sum(map(int, doubled))) % 10 == 0

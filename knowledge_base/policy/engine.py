@@ -1,0 +1,57 @@
+"""Runs every rule over a text and gives the verdict; whatever goes wrong, the answer is no."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+from knowledge_base.policy.model import Finding, Outcome, Policy, Rule, Severity, Verdict
+from knowledge_base.policy.reading import Judged
+
+ENGINE_ERROR = "ENGINE-ERROR"
+NO_POLICY = "NO-POLICY"
+_ENGINE_PACK = "engine"
+
+
+def judge(policy: Policy | None, text: str, *, channel: str, template: bool = False) -> Verdict:
+    """The verdict on `text` for a channel; `template` allows well-formed slots and judges their worst case.
+
+    Never raises: a rule that fails, and a policy that is missing or empty, give a blocking finding.
+    """
+    if policy is None or not policy.rules:
+        findings: list[Finding] = [_refusal(NO_POLICY, "no policy rules are loaded")]
+    else:
+        judged = Judged(text, channel, template)
+        findings = [finding for rule in policy.rules for finding in _apply(rule, judged)]
+    return Verdict(
+        outcome=_outcome(findings),
+        policy_version="" if policy is None else policy.version,
+        findings=tuple(findings),
+        # Lone surrogates cannot be encoded strictly; such a text is blocked, but its hash must still exist.
+        judged_sha256=hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest(),
+    )
+
+
+def _apply(rule: Rule, judged: Judged) -> Iterable[Finding]:
+    try:
+        return list(rule.judge(judged))
+    except Exception as error:
+        return [_refusal(ENGINE_ERROR, f"rule {rule.id} failed ({type(error).__name__})")]
+
+
+def _refusal(rule_id: str, reason: str) -> Finding:
+    return Finding(
+        rule_id=rule_id,
+        severity=Severity.block,
+        span=None,
+        reason=f"{reason}; without a complete judgement nothing may be sent",
+        mend="tell whoever looks after the policy packs",
+        pack=_ENGINE_PACK,
+    )
+
+
+def _outcome(findings: Iterable[Finding]) -> Outcome:
+    severities = {finding.severity for finding in findings}
+    if Severity.block in severities:
+        return Outcome.block
+    return Outcome.warn if Severity.warn in severities else Outcome.pass_

@@ -1,0 +1,180 @@
+"""The rule on links: every address in the text, however it is written, must be on the allow-list."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+
+import regex
+
+from knowledge_base.policy.detectors import Detector, Hit, Settings
+from knowledge_base.policy.reading import Folded, Judged
+from knowledge_base.wording import links_in, top_level_domains
+
+# What separates one address from the next. Brackets, quotation marks and commas end an address, too.
+_CHUNK = regex.compile(r"[^\s<>\"“”«»{}|,]++")
+_IDEOGRAPHIC_DOTS = str.maketrans({"\u3002": ".", "\uff61": ".", "\uff0e": "."})
+# Dots written to hide an address: a[.]com, a(dot)com, a dot com.
+_DEFANGED = regex.compile(r"\s?[\[({]\s?(?:\.|dot)\s?[\])}]\s?")
+_SPOKEN = regex.compile(r"(?<=[\p{L}\p{N}])\s+dot\s+(?=(?:com|net|org|co|io|ly|info|app|me)\b)")
+_SCHEME = regex.compile(r"[a-z][a-z0-9+.-]{0,15}+:/{1,3}|(?<![\p{L}\p{N}])(?:https?|hxxps?):")
+_PIECE = regex.compile(r"[^/\\?#:@=&()\[\]!;'’*…]++")
+_AUTHORITY = regex.compile(r"[^/?#]*+")
+_LABEL_HEAD = regex.compile(r"[a-z0-9-]++")
+_SECOND_ADDRESS = regex.compile(r"//|@|\\|%2f%2f|%5c|https?(?::|%3a)")
+_TRAILING = ".,;:!?)]'’…"
+
+
+def allowed_links(settings: Settings) -> Detector:
+    """A link is allowed when its host is exactly one of `hosts`, reached by https or written bare, and nothing
+    is hidden.
+
+    Refused are any other host or scheme, http, a port, a user before @, an address inside another, an internet
+    address in numbers, letters that only look like those of an allowed host, and `schemes` that need no host
+    (mailto:, tel:).
+    """
+    settings.expect("hosts", "schemes")
+    hosts = frozenset(host.casefold() for host in settings.phrases("hosts"))
+    schemes = "|".join(regex.escape(name) for name in settings.phrases("schemes"))
+    bare_scheme = regex.compile(rf"(?<![\p{{L}}\p{{N}}])(?:{schemes}):(?=\S)")
+
+    def detect(judged: Judged) -> Iterator[Hit]:
+        view = _undisguised(judged.folded)
+        seen: list[tuple[int, int]] = []
+        for start, end, reason in _addresses(view.text, hosts, bare_scheme):
+            span = view.span(start, end)
+            seen.append(span)
+            # Full-width letters or hidden characters would show another text than the one that was compared.
+            if not reason and judged.text[slice(*span)].casefold() != view.text[start:end]:
+                reason = "is written with characters that only look like the address"
+            if reason:
+                yield Hit(span, reason=f"the link {reason}")
+        yield from _unseen(judged.text, seen)
+
+    return detect
+
+
+def _unseen(text: str, seen: list[tuple[int, int]]) -> Iterator[Hit]:
+    """What X would turn into a link although the scan above saw none there."""
+    index = 0
+    for start, end in links_in(text):
+        while index < len(seen) and seen[index][1] <= start:
+            index += 1
+        if index == len(seen) or seen[index][0] >= end:
+            yield Hit((start, end), reason="the link is not on the list of allowed hosts")
+
+
+def _undisguised(folded: Folded) -> Folded:
+    """The folded text with disguised dots and schemes written plainly."""
+    text = folded.text.translate(_IDEOGRAPHIC_DOTS)
+    pieces: list[str] = []
+    origins: list[int] = []
+    position = 0
+    dots = [*_DEFANGED.finditer(text), *_SPOKEN.finditer(text)]
+    for match in sorted(dots, key=lambda found: found.start()):
+        if match.start() < position:
+            continue
+        pieces += (text[position : match.start()], ".")
+        origins += folded.origins[position : match.start()]
+        origins.append(folded.origins[match.start()])
+        position = match.end()
+    pieces.append(text[position:])
+    origins += folded.origins[position:]
+    return Folded("".join(pieces), tuple(origins))
+
+
+def _addresses(
+    text: str, hosts: frozenset[str], bare_scheme: regex.Pattern[str]
+) -> Iterator[tuple[int, int, str]]:
+    """Every address: start, end, and why it is refused ("" when it is allowed)."""
+    for chunk in _CHUNK.finditer(text):
+        start, end = chunk.span()
+        if bare := bare_scheme.search(text, start, end):
+            yield start, end, f"uses {bare.group()} and not https"
+        elif scheme := _SCHEME.search(text, start, end):
+            reason = _with_scheme(text, scheme.end(), end, scheme.group(), hosts)
+            yield scheme.start(), _trimmed(text, scheme.start(), end), reason
+        elif "." in chunk.group():
+            yield from _bare(text, start, end, hosts)
+
+
+def _trimmed(text: str, start: int, end: int) -> int:
+    return start + len(text[start:end].rstrip(_TRAILING)) or end
+
+
+def _with_scheme(text: str, start: int, end: int, scheme: str, hosts: frozenset[str]) -> str:
+    if scheme != "https://":
+        return f"uses {scheme} and not https://"
+    authority = _AUTHORITY.match(text, start, end)
+    host = authority.group().rstrip(_TRAILING) if authority else ""
+    rest = text[start + len(host) : end]
+    return _refusal(host, rest, hosts)
+
+
+def _refusal(host: str, rest: str, hosts: frozenset[str]) -> str:
+    if "@" in host:
+        return "has a user name before its host"
+    if ":" in host:
+        return "names a port"
+    if host not in hosts:
+        alike = "" if host.isascii() and "xn--" not in host else ", and it may imitate one"
+        return f"leads to a host that is not on the list of allowed hosts{alike}"
+    if _SECOND_ADDRESS.search(rest):
+        return "has a second address inside"
+    return ""
+
+
+def _bare(
+    text: str, start: int, end: int, hosts: frozenset[str]
+) -> Iterator[tuple[int, int, str]]:
+    """Addresses without a scheme: a piece of the chunk that ends in a top-level domain, or is an IP address."""
+    for piece in _PIECE.finditer(text, start, end):
+        host_end = _host_end(text, *piece.span())
+        if not host_end:
+            continue
+        host = text[piece.start() : host_end]
+        before = text[piece.start() - 1 : piece.start()] if piece.start() > start else ""
+        if before == "@":
+            allowed = host in hosts
+            yield piece.start(), host_end, "" if allowed else "is an e-mail address elsewhere"
+            continue
+        rest = text[host_end:end].rstrip(_TRAILING)
+        reason = "names a port" if regex.match(r":[0-9]", rest) else _refusal(host, rest, hosts)
+        if reason.startswith("leads"):
+            reason += "; if it is no link, put a space after the full stop"
+        yield piece.start(), _trimmed(text, piece.start(), end), reason
+        if not reason:
+            return  # the rest is the path of an allowed link
+
+
+def _host_end(text: str, start: int, end: int) -> int:
+    """End of the longest host name at the start of text[start:end], 0 if there is none."""
+    labels = text[start:end].split(".")
+    if len(labels) == 4 and _is_ip(".".join(labels)):  # IPv4 has four parts
+        return end
+    position = start
+    best = 0
+    for index, label in enumerate(labels):
+        if index and labels[index - 1] and (size := _top_level(label)):
+            best = position + size
+        position += len(label) + 1
+    return best
+
+
+def _top_level(label: str) -> int:
+    """Length of the top-level domain that a label is or begins with, 0 if none."""
+    if label in top_level_domains():
+        return len(label)
+    head = _LABEL_HEAD.match(label)
+    if head is None:
+        return 0
+    name = head.group()
+    return len(name) if name in top_level_domains() or name.startswith("xn--") else 0
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,112 @@
+"""Packs that are not exactly right are refused with file, key and mend."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from knowledge_base.errors import PolicyError
+from knowledge_base.policy import Outcome, judge, load_policy
+
+RULE = """
+  - id: {id}
+    severity: {severity}
+    title: "T"
+    reason: "R"
+    mend: "M"
+    source: "S"
+    detector: {detector}
+    settings: {settings}
+    must_flag: {examples}
+    must_pass: {examples}
+"""
+DEFAULTS = {
+    "id": "TEST-1",
+    "severity": "warn",
+    "detector": "characters",
+    "settings": "{}",
+    "examples": '["a", "b", "c", "d", "e"]',
+}
+
+
+def _pack(folder: Path, *rules: str, head: str = "format: 1\npack: test\nrules:") -> Path:
+    folder.joinpath("test.yaml").write_text(head + "".join(rules), encoding="utf-8")
+    return folder
+
+
+def _with(**changes: str) -> str:
+    return RULE.format(**{**DEFAULTS, **changes})
+
+
+def test_a_small_pack_is_loaded(tmp_path: Path) -> None:
+    policy = load_policy(_pack(tmp_path, _with()))
+    assert [(rule.id, rule.pack) for rule in policy.rules] == [("TEST-1", "test")]
+    assert judge(policy, "a\tb", channel="generic").outcome is Outcome.warn
+
+
+def test_the_version_follows_the_content(tmp_path: Path) -> None:
+    first = load_policy(_pack(tmp_path, _with())).version
+    assert len(first) == 64
+    assert load_policy(_pack(tmp_path, _with() + "\n# a comment")).version == first
+    assert load_policy(_pack(tmp_path, _with(severity="block"))).version != first
+    assert load_policy().version == load_policy().version != first
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"severity": "fatal"}, "TEST-1: severity must be warn or block"),
+        ({"detector": "magic"}, "detector must be one of"),
+        ({"detector": "allowed_links"}, "settings.hosts must be a list"),
+        ({"settings": "{x: 1}"}, "settings.x is not known"),
+        ({"settings": "[]"}, "settings must be a mapping"),
+        ({"examples": '["a"]'}, "must_flag needs at least 5"),
+        ({"examples": "[1, 2, 3, 4, 5]"}, "must_flag must be a list of texts"),
+        ({"id": '""'}, "id must be text"),
+        ({"detector": "card_number", "settings": '{issuers: ["4: x"]}'}, "TEST-1"),
+    ],
+)
+def test_bad_rules_are_named(tmp_path: Path, changes: dict[str, str], message: str) -> None:
+    with pytest.raises(PolicyError, match=r"^test\.yaml: ") as caught:
+        load_policy(_pack(tmp_path, _with(**changes)))
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: [", "not readable YAML"),
+        ("- 1", "must be a mapping"),
+        ("format: 2\npack: x\nrules: []", "format must be 1"),
+        ("format: 1\npack: x\nrules: {}", "rules a list"),
+        ("format: 1\npack: x\nrules: []\nextra: 1", "unknown key 'extra'"),
+        ("format: 1\npack: &a x\nrules: []", "line 2: anchors and aliases are not allowed"),
+        ("format: 1\nformat: 1", "'format' is there twice"),
+        ("format: !!python/object:os.system 1", "not readable YAML"),
+        ("format: 1\npack: x\nrules: [1]", "rule 1 must be a mapping"),
+    ],
+)
+def test_bad_packs_are_named(tmp_path: Path, text: str, message: str) -> None:
+    tmp_path.joinpath("bad.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(PolicyError, match=r"^bad\.yaml: ") as caught:
+        load_policy(tmp_path)
+    assert message in str(caught.value)
+
+
+def test_bytes_that_are_not_utf8_are_refused(tmp_path: Path) -> None:
+    tmp_path.joinpath("bad.yaml").write_bytes(b"format: \xff\xfe")
+    with pytest.raises(PolicyError, match=r"bad\.yaml: this is not readable YAML in UTF-8"):
+        load_policy(tmp_path)
+
+
+def test_an_id_is_used_once(tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match="TEST-1 is used twice"):
+        load_policy(_pack(tmp_path, _with(), _with()))
+
+
+def test_empty_and_missing_folders_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match="no policy pack"):
+        load_policy(tmp_path)
+    with pytest.raises(PolicyError, match="not a directory"):
+        load_policy(tmp_path / "nowhere")
