@@ -69,6 +69,10 @@ class Agent:
         answer = self._http.post("/console/sign-in", data={"name": name, "password": password})
         return answer.status_code == httpx.codes.SEE_OTHER
 
+    def is_signed_in(self) -> bool:
+        """Whether the browser has a session; the service may have ended it."""
+        return bool(self._http.cookies)
+
     def waiting(self) -> dict[str, str]:
         """Conversation ids of the list of those waiting for a person, by the customer's name."""
         return _links(self._page("/console/inbox"), before="Recent")
