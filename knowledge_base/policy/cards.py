@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
+from itertools import accumulate
 
 import regex
 
-from knowledge_base.policy.detectors import Detector, Hit, Settings
+from knowledge_base.policy.detectors import Detector, Hit, Settings, SettingsError
 from knowledge_base.policy.reading import Judged
 
-SHORTEST, LONGEST = 13, 19  # ISO/IEC 7812 numbers in use
+_LONGEST_PREFIX = 4  # digits of the issuer prefixes in the pack
 _E164_LONGEST = 15  # digits of the longest telephone number (ITU-T E.164)
 
 # Digits with at most three characters between them that are neither letters nor digits.
@@ -53,6 +55,8 @@ def _issuer(entry: str) -> _Issuer:
     for part in lengths.split(","):
         low, _, high = part.strip().partition("-")
         allowed.update(range(int(low), int(high or low) + 1))
+    if not first.isdigit() or len(first) > _LONGEST_PREFIX or len(last or first) != len(first):
+        raise SettingsError(f"settings.issuers: {entry!r} needs prefixes of one to four digits")
     return first, last or first, frozenset(allowed)
 
 
@@ -65,29 +69,31 @@ def _numbers(
     text: str, groups: list[tuple[int, int]], issuers: tuple[_Issuer, ...]
 ) -> Iterator[tuple[int, int]]:
     """Places of card numbers made of whole groups, without overlap."""
+    digits = "".join(text[begin:end] for begin, end in groups)
+    starts = list(accumulate((end - begin for begin, end in groups), initial=0))
+    group_at = {offset: index for index, offset in enumerate(starts)}
     index = 0
     while index < len(groups):
-        digits = ""
-        found = None
-        for last in range(index, len(groups)):
-            begin, end = groups[last]
-            if len(digits) + end - begin > LONGEST:
+        start = starts[index]
+        after = None
+        for length in _lengths(digits[start : start + _LONGEST_PREFIX], issuers):
+            after = group_at.get(start + length)
+            if after is not None and _luhn(digits[start : start + length]):
+                yield groups[index][0], groups[after - 1][1]
                 break
-            digits += text[begin:end]
-            if len(digits) >= SHORTEST and _issued(digits, issuers):
-                found = last
-        if found is None:
-            index += 1
         else:
-            yield groups[index][0], groups[found][1]
-            index = found + 1
+            after = None
+        index = index + 1 if after is None else after
 
 
-def _issued(digits: str, issuers: tuple[_Issuer, ...]) -> bool:
+@lru_cache(maxsize=1024)  # prefixes are at most four digits; the usual ones stay
+def _lengths(prefix: str, issuers: tuple[_Issuer, ...]) -> tuple[int, ...]:
+    """The lengths that numbers with this prefix may have, longest first."""
+    found: set[int] = set()
     for first, last, lengths in issuers:
-        if len(digits) in lengths and first <= digits[: len(first)] <= last:
-            return _luhn(digits)
-    return False
+        if first <= prefix[: len(first)] <= last:
+            found |= lengths
+    return tuple(sorted(found, reverse=True))
 
 
 def _luhn(digits: str) -> bool:
