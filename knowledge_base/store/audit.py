@@ -114,13 +114,17 @@ def verify(session: Session, *, expected_head: str | None = None) -> ChainReport
     problems: list[ChainProblem] = []
     length, last_seq, last_hash, found = 0, 0, GENESIS, expected_head in (None, GENESIS)
     ranks: dict[str, int] | None = None
+    named = False  # whether the entry before is known to be wrong already
     for row in _rows(session):
         length += 1
         if row.hash != _own_hash(row, seq=row.seq):
             ranks = _ranks(session) if ranks is None else ranks
             problems.append(_explain(row, ranks))
-        elif row.seq == last_seq + 1 and row.previous_hash != last_hash:
-            problems.append(_broken_link(row))
+            named = True
+        else:
+            if row.seq == last_seq + 1 and row.previous_hash != last_hash and not named:
+                problems.append(_broken_link(row))
+            named = False
         if row.seq > last_seq + 1:
             problems.append(_gap(last_seq + 1, row.seq - 1))
         last_seq, last_hash = row.seq, row.hash

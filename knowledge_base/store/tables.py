@@ -99,7 +99,13 @@ class RevisionRow(Base):
             sqlite_where=sql("status = 'approved'"),
             postgresql_where=sql("status = 'approved'"),
         ),
-        Index("ix_revision_status", "status"),
+        # No index on the status alone: SQLite would prefer it to the one above and read every live row.
+        Index(
+            "ix_revision_in_review",
+            "snippet_key",
+            sqlite_where=sql("status = 'in_review'"),
+            postgresql_where=sql("status = 'in_review'"),
+        ),
     )
 
 

@@ -133,7 +133,14 @@ def _create_revision() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_revision")),
         sa.UniqueConstraint("snippet_key", "number", name=op.f("uq_revision_snippet_key_number")),
     )
-    op.create_index("ix_revision_status", "revision", ["status"], unique=False)
+    op.create_index(
+        "ix_revision_in_review",
+        "revision",
+        ["snippet_key"],
+        unique=False,
+        sqlite_where=sa.text("status = 'in_review'"),
+        postgresql_where=sa.text("status = 'in_review'"),
+    )
     op.create_index(
         "uq_revision_one_live",
         "revision",
