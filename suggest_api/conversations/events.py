@@ -126,5 +126,5 @@ def in_state(session: Session, state: EventState | None, *, limit: int) -> tuple
 def counts(session: Session) -> dict[str, int]:
     """How many events there are in each state: together they are all that were ever acknowledged."""
     statement = select(InboxEventRow.state, func.count()).group_by(InboxEventRow.state)
-    found = {str(state): number for state, number in session.execute(statement).tuples()}
+    found = {str(state): number for state, number in session.execute(statement)}
     return {state.value: found.get(state.value, 0) for state in EventState}

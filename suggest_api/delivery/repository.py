@@ -230,7 +230,7 @@ def deliveries(
 def counts(session: Session) -> dict[str, int]:
     """How many replies there are in each state."""
     statement = select(OutboxRow.state, func.count()).group_by(OutboxRow.state)
-    found = {str(state): number for state, number in session.execute(statement).tuples()}
+    found = {str(state): number for state, number in session.execute(statement)}
     return {state.value: found.get(state.value, 0) for state in DeliveryState}
 
 
@@ -247,7 +247,7 @@ def _attempts_so_far(session: Session, outbox_id: str) -> tuple[int, bool]:
 def _receipts(session: Session, ids: list[str]) -> dict[str, str]:
     strongest: dict[str, str] = {}
     statement = select(ReceiptRow.outbox_id, ReceiptRow.kind).where(ReceiptRow.outbox_id.in_(ids))
-    for outbox_id, kind in session.execute(statement).tuples():
+    for outbox_id, kind in session.execute(statement):
         known = strongest.get(outbox_id, kind)
         strongest[outbox_id] = max(known, kind, key=RECEIPT_ORDER.index)
     return strongest

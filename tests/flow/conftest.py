@@ -1,0 +1,32 @@
+"""A desk for each database, a network that takes its sends, and a Rasa that answers it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from tests.doubles.desk import Parts, approve_assistant, build
+from tests.doubles.network import Network, running_network
+from tests.doubles.rasa import Rasa, running_rasa
+
+
+@pytest.fixture
+def network() -> Iterator[Network]:
+    with running_network(check_time=False) as running:
+        yield running
+
+
+@pytest.fixture
+def rasa() -> Iterator[Rasa]:
+    with running_rasa() as running:
+        yield running
+
+
+@pytest.fixture
+def parts(engine: Engine, network: Network, rasa: Rasa, tmp_path: Path) -> Parts:
+    built = build(engine, tmp_path, send_url=network.url, bot_url=rasa.url, bot_deadline=0.5)
+    approve_assistant(built)
+    return built
