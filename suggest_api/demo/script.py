@@ -17,8 +17,8 @@ from suggest_api.demo.people import Agent, Customer, OfferedDraft
 from suggest_api.demo.secrets_file import DemoSecrets
 from suggest_api.demo.seed import SCRIPT_AGENT
 
-GENERAL_QUESTION = "hiya, how much is delivery?"
-ORDER_QUESTION = "ok thanks. my order never arrived, where is it?"
+GENERAL_QUESTION = "how long does delivery take?"
+ORDER_QUESTION = "where is my order? it should have come on monday"
 ORDER_NUMBER = "QH-1048213"
 DRAFT_TO_SEND = 2  # counted from 1, as the keys in the console
 EDITS = (

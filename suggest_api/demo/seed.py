@@ -32,7 +32,7 @@ PASSWORD_BYTES = 15  # 120 random bits, 20 characters
 
 # (customer, messages): what a newcomer finds in the console after the first start.
 FIRST_CONVERSATIONS = (
-    ("Priya Nair", ("hiya what time do ur shops open on sunday?",)),
+    ("Priya Nair", ("how long do refunds take?",)),
     ("Tom Becker", ("my parcel never turned up", "QH-1048213")),
     ("Chloé Martin", ("can i talk to a real person please, this is the second time",)),
 )
