@@ -10,7 +10,7 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from bot.actions import items
 from bot.actions.handing_over import hand_over
-from bot.actions.order_number import find_order_number
+from bot.actions.order_number import find_order_number, find_order_numbers
 from bot.actions.request import (
     UNCLEAR_ANSWERS,
     collected,
@@ -64,7 +64,9 @@ class ValidateOrderForm(FormValidationAction):
         domain: dict[str, object],
     ) -> dict[str, Any]:
         """Return the slots to set: the number as `QH-` and seven digits, or one more unclear answer."""
-        number = find_order_number(latest_text(tracker)) or find_order_number(slot_value)
+        written = find_order_numbers(latest_text(tracker))
+        # Without one in this message the value is from an earlier one; with two, the customer must choose.
+        number = find_order_number(latest_text(tracker) if written else slot_value)
         if number:
             return {"order_number": number}
         if not _was_asked(tracker):

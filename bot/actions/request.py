@@ -9,7 +9,7 @@ from typing import Any
 from rasa_sdk import Tracker
 from rasa_sdk.events import EventType, SlotSet
 
-from bot.actions.order_number import find_order_number
+from bot.actions.order_number import find_order_number, find_order_numbers
 
 ASKED = "asked"
 ASKED_INTENT = "asked_intent"
@@ -111,8 +111,11 @@ def is_first_turn(tracker: Tracker) -> bool:
 
 def collected(tracker: Tracker) -> dict[str, str]:
     """Return what the customer told us, each value checked: order_number, product, date."""
+    several = (
+        len(find_order_numbers(latest_text(tracker))) > 1
+    )  # the slot would hold any one of them
     found = {
-        "order_number": find_order_number(tracker.get_slot("order_number")),
+        "order_number": None if several else find_order_number(tracker.get_slot("order_number")),
         "product": _checked(tracker.get_slot("product"), allowed=PRODUCT.fullmatch),
         "date": _checked(tracker.get_slot("date"), allowed=lambda text: len(text) <= MAX_DATE),
     }
