@@ -82,7 +82,7 @@ class Parts:
     ) -> str:
         """The customer writes; gives the message's id."""
         number = message_id or uuid4().hex
-        event = message(text, peer=peer, message_id=number, sent_at=self.clock(), **data)
+        event = message(text, peer=peer, message_id=number, at=self.clock(), **data)
         self.post(json.dumps(event).encode(), event_id=event_id)
         return number
 
@@ -218,20 +218,20 @@ def message(
     *,
     peer: str,
     message_id: str,
-    sent_at: datetime,
+    at: datetime,
     name: str = "Ana Lima",
     **data: Any,
 ) -> dict[str, Any]:
     """A message event of the generic network."""
     return {
         "type": "message.received",
-        "timestamp": sent_at.isoformat(),
+        "timestamp": at.isoformat(),
         "data": {
             "message_id": message_id,
             "conversation": peer,
             "from": {"id": peer, "name": name, "locale": "en"},
             "text": text,
-            "sent_at": sent_at.isoformat(),
+            "sent_at": at.isoformat(),
             **data,
         },
     }

@@ -29,7 +29,7 @@ def stored(parts: Parts) -> int:
 
 
 def hello(message_id: str = "m-1", text: str = "hello") -> bytes:
-    return json.dumps(message(text, peer="peer-7", message_id=message_id, sent_at=START)).encode()
+    return json.dumps(message(text, peer="peer-7", message_id=message_id, at=START)).encode()
 
 
 @pytest.fixture
