@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import Engine
-from sqlalchemy.orm import Session
 
 from knowledge_base import exchange
 from knowledge_base.cli.output import (
@@ -71,25 +69,30 @@ def import_command(
         policy = load_policy()
         engine = open_database()
         try:
-            with progress_bar(quiet=as_json) as progress, _transaction(engine, dry_run) as session:
-                report = exchange.import_file(
-                    session,
-                    file,
-                    policy=policy,
-                    author=author,
-                    approve_as=approve_as,
-                    dry_run=dry_run,
-                    now=datetime.now(UTC),
-                    progress=progress,
-                )
+            with progress_bar(quiet=as_json) as progress:
+                # Reading and judging may take seconds: the service can write meanwhile.
+                with read_session(engine) as session:
+                    prepared = exchange.prepare(
+                        session,
+                        file,
+                        policy=policy,
+                        author=author,
+                        approve_as=approve_as,
+                        dry_run=dry_run,
+                        now=datetime.now(UTC),
+                        progress=progress,
+                    )
+                if not dry_run:
+                    with write_session(engine) as session:
+                        exchange.write(session, prepared, progress=progress)
         except ImportRefused as refused:
             _refused(refused, as_json=as_json)
         finally:
             engine.dispose()
     if as_json:
-        print_json(report.to_json())
+        print_json(prepared.report.to_json())
     else:
-        _show_import(report)
+        _show_import(prepared.report)
 
 
 def export_command(
@@ -136,11 +139,7 @@ def open_database() -> Engine:
     return engine
 
 
-def _transaction(engine: Engine, dry_run: bool) -> AbstractContextManager[Session]:
-    return read_session(engine) if dry_run else write_session(engine)
-
-
-def _refused(refused: ImportRefused, *, as_json: bool) -> None:
+def _refused(refused: ImportRefused, *, as_json: bool) -> NoReturn:
     problems = [p for p in refused.problems if isinstance(p, exchange.Problem)]
     if not as_json:
         _show_problems(problems, style="red")

@@ -15,6 +15,7 @@ from knowledge_base.snippet import Revision, SnippetContent
 from knowledge_base.store import audit
 from knowledge_base.store.people import ensure_person
 from knowledge_base.store.revisions import COLUMNS, LIVE, TABLE, subject, to_revision
+from knowledge_base.store.tables import SnippetRow
 
 _WORST_FIRST = (Outcome.block, Outcome.warn, Outcome.pass_)
 
@@ -36,12 +37,13 @@ def approve(
 
     Raises NotFound, WorkflowError, SamePerson, PolicyBlocked, StaleRevision.
     """
+    _lock_snippet(session, revision_id)
     before = _locked(session, revision_id)
     person = ensure_person(session, by, now=now)
     verdict = verdict_on(policy, before.content)
     after = workflow.approve(before, by=person, at=now, verdict=verdict)
     statement = select(*COLUMNS).where(TABLE.c.snippet_key == before.key, LIVE)
-    live = session.execute(statement.with_for_update()).first()
+    live = session.execute(statement).first()
     if live is not None:
         retire(session, live.id, by=person, now=now)
     detail = {
@@ -89,6 +91,12 @@ def changes(before: Revision, after: Revision) -> dict[str, Any]:
     """Only what a step changed: the triggers refuse to hear an approval named again."""
     old = state(before)
     return {name: value for name, value in state(after).items() if value != old[name]}
+
+
+def _lock_snippet(session: Session, revision_id: int) -> None:
+    """Two approvals of one snippet go one after the other: the second retires what the first made live."""
+    key = select(TABLE.c.snippet_key).where(TABLE.c.id == revision_id).scalar_subquery()
+    session.execute(select(SnippetRow.key).where(SnippetRow.key == key).with_for_update())
 
 
 def _locked(session: Session, revision_id: int) -> Revision:

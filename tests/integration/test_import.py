@@ -11,10 +11,11 @@ from sqlalchemy import Engine, text
 
 from knowledge_base import exchange
 from knowledge_base.errors import ImportRefused, PolicyBlocked, SamePerson, StaleRevision
-from knowledge_base.exchange import ImportReport, importer
+from knowledge_base.exchange import ImportReport
 from knowledge_base.policy import Policy, load_policy
 from knowledge_base.snippet import Status
 from knowledge_base.store import audit, repository
+from knowledge_base.store.batch import newest_revisions
 from knowledge_base.store.engine import read_session, write_session
 from tests.small_policy import small_policy
 
@@ -228,13 +229,12 @@ def test_phrasings_of_two_snippets_are_warned_about(desk: Desk) -> None:
 def test_somebody_else_in_between_is_noticed(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.load(GOOD)
     calls: list[None] = []
-    real = importer.newest_revisions
 
     def stale(session: object, keys: object) -> object:
         calls.append(None)
-        return {} if len(calls) == 1 else real(session, keys)  # type: ignore[arg-type]
+        return {} if len(calls) == 1 else newest_revisions(session, keys)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(importer, "newest_revisions", stale)
+    monkeypatch.setattr("knowledge_base.exchange.importer.newest_revisions", stale)
     with pytest.raises(StaleRevision, match="run the import again"):
         desk.load(GOOD.replace("follow", "track"))
     assert desk.statuses("orders.track") == [Status.APPROVED]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 
@@ -120,7 +121,7 @@ def test_deep_nesting_and_many_aliases_cost_nothing() -> None:
 
 
 def test_what_is_written_is_read_again() -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"key": "a", "text": "yes", "title": "~", "tags": [], "examples": ["- x", "# y", ""]},
         {
             "key": "b",
