@@ -137,17 +137,27 @@ def fit_weights(x: Floats, right: NDArray[np.bool_], weight: Floats) -> Floats:
     theta = PRIOR.copy()
     target = right.astype(np.float64)
     penalty = np.eye(len(PRIOR)) * PRIOR_STRENGTH
-    for _ in range(
-        50
-    ):  # Newton settles within ten steps on a concave problem; 50 is never reached
+    for _ in range(50):  # a concave problem settles within ten steps; 50 is never reached
         p = sigmoid(x @ theta)
         gradient = x.T @ (weight * (target - p)) - penalty @ (theta - PRIOR)
         hessian = (x * (weight * p * (1 - p))[:, None]).T @ x + penalty
         step = np.linalg.solve(hessian, gradient)
+        # Newton's full step can overshoot where the prior is far off: halve it until it climbs.
+        while float(np.abs(step).max()) > 1e-10 and (
+            _fitness(theta + step, x, target, weight) < _fitness(theta, x, target, weight)
+        ):
+            step = step / 2
         theta = theta + step
-        if float(np.abs(step).max()) < 1e-10:
+        if float(np.abs(step).max()) < 1e-8:
             break
     return theta
+
+
+def _fitness(theta: Floats, x: Floats, target: Floats, weight: Floats) -> float:
+    """Log-likelihood plus the logarithm of the prior, up to a constant."""
+    z = x @ theta
+    likelihood = float((weight * (target * z - np.logaddexp(0.0, z))).sum())
+    return likelihood - 0.5 * PRIOR_STRENGTH * float(((theta - PRIOR) ** 2).sum())
 
 
 def choose_threshold(

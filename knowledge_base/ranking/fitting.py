@@ -30,7 +30,7 @@ MAX_QUESTIONS = 4000  # held-out questions that are scored; more do not move fou
 UNANSWERABLE = 0.2
 # An agent reads up to three drafts and chooses, so an offer fails when the right one is not among three;
 # the assistant sends the first one alone, so that one has to be right.
-AGENT_TARGET, AGENT_FALLBACK, AGENT_LOWEST = 0.20, 0.50, 0.20
+AGENT_TARGET, AGENT_FALLBACK, AGENT_LOWEST = 0.20, 0.50, 0.30
 ASSISTANT_TARGET, ASSISTANT_FALLBACK, ASSISTANT_LOWEST = 0.03, 0.85, 0.80
 
 PARAMETERS: dict[str, Any] = {
@@ -201,7 +201,9 @@ def _calibrate(parts: list[_Questions]) -> conf.Calibration:
     answerable = np.concatenate([part.answerable for part in every])
     in_three = np.concatenate([part.in_three for part in every])
     weight = _weights(answerable)
-    theta = np.round(conf.fit_weights(x, right, weight), 6)
+    # Without unanswerable questions (a single snippet) every answer looks right: nothing can be learnt.
+    learnt = conf.fit_weights(x, right, weight) if not answerable.all() else conf.PRIOR
+    theta = np.round(learnt, 6)
     p = conf.sigmoid(x @ theta)
     agent = conf.choose_threshold(
         p, in_three, weight, answerable,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,7 +68,7 @@ class Head:
         try:
             with np.load(io.BytesIO(raw), allow_pickle=False) as data:
                 head = cls(data["centre"], data["weights"], data["bias"])
-        except (ValueError, KeyError, OSError) as error:
+        except (ValueError, KeyError, OSError, EOFError, BadZipFile) as error:
             raise SealBroken(f"classifier.npz cannot be read: {error}") from None
         shapes = (head.centre.shape, head.weights.shape, head.bias.shape)
         fitting = {
