@@ -26,7 +26,7 @@ router = APIRouter()
 POLL_SECONDS = (
     0.5  # what an agent feels as "at once"; two small queries a second for each open page
 )
-SESSION_CHECK_SECONDS = 10.0  # a revoked session stops listening this soon
+SESSION_CHECK_SECONDS = 2.0  # a revoked session stops listening this soon
 KEEP_ALIVE_SECONDS = 15.0  # below the 60 s after which common proxies cut an idle connection
 
 
@@ -60,7 +60,8 @@ class Watch:
     def alive(self, token: str) -> bool:
         """Whether the session behind the cookie still stands."""
         with unit_of_work.read(self._desk.engine) as session:
-            return resume(session, token, now=self._desk.clock()) is not None
+            identity = resume(session, token, now=self._desk.clock(), active=False)
+        return identity is not None
 
     def _read(self) -> tuple[object, object]:
         with unit_of_work.read(self._desk.engine) as session:
@@ -85,17 +86,17 @@ def events(
     conversation: Annotated[str | None, Query(pattern="^[0-9a-f]{32}$")] = None,
 ) -> Response:
     """Server-sent events `inbox`, `conversation`, `delivery` and `signed-out` (WHATWG HTML, section 9.2)."""
-    desk = desk_of(request)
-    token = request.cookies.get(cookie_name(desk), "")
-    stream = _stream(request, _watch(request), token, conversation)
+    watch = _watch(request)
+    token = request.cookies.get(cookie_name(desk_of(request)), "")
+    seen = watch.look(conversation)  # an unknown conversation is a 404, not half a stream
+    stream = _stream(request, watch, token, conversation, seen)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
 
 
 async def _stream(
-    request: Request, watch: Watch, token: str, conversation_id: str | None
+    request: Request, watch: Watch, token: str, conversation_id: str | None, seen: Seen
 ) -> AsyncIterator[str]:
-    seen = await to_thread.run_sync(watch.look, conversation_id)
     checked = told = time.monotonic()
     yield "retry: 2000\n\n"
     while not await request.is_disconnected():

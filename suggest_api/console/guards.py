@@ -40,12 +40,10 @@ class RequireRole:
         """Raise NotAuthenticated or NotAllowed, or return the identity."""
         desk = desk_of(request)
         token = request.cookies.get(cookie_name(desk), "")
-        by_itself = request.method == "GET" and "hx-request" in request.headers
-        transaction = (
-            unit_of_work.read if by_itself or _is_event_stream(request) else unit_of_work.write
-        )
+        active = not _asked_by_itself(request)
+        transaction = unit_of_work.write if active else unit_of_work.read
         with transaction(desk.engine) as session:
-            identity = resume(session, token, now=desk.clock()) if token else None
+            identity = resume(session, token, now=desk.clock(), active=active) if token else None
         if identity is None:
             msg = "your session has ended: sign in again"
             raise NotAuthenticated(msg)
@@ -76,7 +74,7 @@ class OwnForm(RequireRole):
     The token comes in the field `csrf` or, from htmx, in the header X-CSRF-Token.
     """
 
-    def __call__(  # type: ignore[override]  # FastAPI reads the parameters; nobody calls it as the base class
+    def __call__(
         self,
         request: Request,
         csrf: Annotated[str, Form()] = "",
@@ -113,5 +111,7 @@ def require_same_origin(request: Request) -> None:
         raise NotAllowed(msg)
 
 
-def _is_event_stream(request: Request) -> bool:
-    return request.headers.get("accept", "") == "text/event-stream"
+def _asked_by_itself(request: Request) -> bool:
+    """Whether the page refreshes a part of itself or listens, and no person did anything."""
+    part = request.method == "GET" and "hx-request" in request.headers
+    return part or request.headers.get("accept", "") == "text/event-stream"

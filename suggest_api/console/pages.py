@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query
@@ -22,7 +23,8 @@ from suggest_api.values import ID_BYTES
 router = APIRouter()
 
 Who = Annotated[Identity, Depends(require_role("agent"))]
-ConversationId = Annotated[str, Path(pattern=rf"^[0-9a-f]{{{2 * ID_BYTES}}}$")]
+ID_PATTERN = rf"^([0-9a-f]{{{2 * ID_BYTES}}})?$"
+ConversationId = Annotated[str, Path(pattern=ID_PATTERN)]
 
 
 @router.get("")
@@ -34,20 +36,25 @@ def inbox(request: Request, who: Who) -> Response:
 
 
 @router.get("/conversations/{conversation_id}")
-def conversation(request: Request, conversation_id: ConversationId, who: Who) -> Response:
-    """One conversation: thread, drafts, composer, the story so far."""
+def conversation(
+    request: Request,
+    conversation_id: ConversationId,
+    who: Who,
+    drafts: Annotated[bool, Query()] = False,
+    draft: Annotated[str, Query(pattern=ID_PATTERN)] = "",
+) -> Response:
+    """One conversation: thread, drafts, composer, the story so far.
+
+    `drafts` and `draft` serve a browser without JavaScript: the drafts at once, and one of them inserted.
+    """
     desk = desk_of(request)
-    with unit_of_work.read(desk.engine) as session:
-        found = conversations.get(session, conversation_id)
-        shown = views.thread(session, found)
-        composed = views.Composed()
-        values = {
-            **_frame(desk, session, open_id=conversation_id),
-            **shown,
-            **views.composer(desk, session, found, who=who, composed=composed),
-            "story": views.story(shown["turns"]),
-        }
-        return page("inbox.html", who=who, values=values)
+    offered: dict[str, Any] = {}
+    if drafts:
+        with unit_of_work.write(desk.engine) as session:
+            found = conversations.get(session, conversation_id)
+            offered = views.suggestions(desk, session, found, who=who, again=True)
+    composed = views.Composed(draft_id=draft)
+    return whole(desk, conversation_id, who=who, composed=composed, offered=offered)
 
 
 @router.get("/inbox")
@@ -73,28 +80,62 @@ def head_part(request: Request, conversation_id: ConversationId, who: Who) -> Re
     """Who owns the conversation."""
     desk = desk_of(request)
     with unit_of_work.read(desk.engine) as session:
-        values = {"conversation": conversations.get(session, conversation_id)}
+        found = conversations.get(session, conversation_id)
+        values = {"conversation": found, "assistant": views.assistant_may(desk, found)}
         return page("_head.html", who=who, values=values)
 
 
 @router.get("/conversations/{conversation_id}/story")
 def story_part(request: Request, conversation_id: ConversationId, who: Who) -> Response:
-    """What was asked and what is known."""
+    """What was asked and what is known, for both places where a page shows it."""
     desk = desk_of(request)
     with unit_of_work.read(desk.engine) as session:
         found = conversations.get(session, conversation_id)
         story = views.story(conversations.thread(session, conversation_id))
-        return page("_story.html", who=who, values={"conversation": found, "story": story})
+        values = {"conversation": found, "story": story}
+        return page("_story_update.html", who=who, values=values)
 
 
 @router.get("/conversations/{conversation_id}/drafts")
-def drafts_part(request: Request, conversation_id: ConversationId, who: Who) -> Response:
+def drafts_part(
+    request: Request,
+    conversation_id: ConversationId,
+    who: Who,
+    again: Annotated[bool, Query()] = False,
+) -> Response:
     """Up to three drafts for what the customer said last; each is stored with its proof."""
     desk = desk_of(request)
     with unit_of_work.write(desk.engine) as session:
         found = conversations.get(session, conversation_id)
-        values = views.suggestions(desk, session, found, who=who)
-    return page("_drafts.html", who=who, values=values)
+        values = views.suggestions(desk, session, found, who=who, again=again)
+    return page("_drafts.html", who=who, values={"conversation": found, **values})
+
+
+def whole(
+    desk: Desk,
+    conversation_id: str,
+    *,
+    who: Identity,
+    composed: views.Composed,
+    offered: Mapping[str, Any] | None = None,
+    notice: str = "",
+    status: int = 200,
+) -> Response:
+    """The page of a conversation with this in its composer; `notice` says what could not be done."""
+    with unit_of_work.read(desk.engine) as session:
+        found = conversations.get(session, conversation_id)
+        shown = views.thread(session, found)
+        values = {
+            **_frame(desk, session, open_id=conversation_id),
+            **shown,
+            **views.composer(desk, session, found, who=who, composed=composed),
+            "story": views.story(shown["turns"]),
+            "assistant": views.assistant_may(desk, found),
+            "notice": notice,
+            "drafts": None,
+            **(offered or {}),
+        }
+    return page("inbox.html", who=who, values=values, status=status)
 
 
 def _frame(desk: Desk, session: Session, *, open_id: str | None) -> dict[str, Any]:

@@ -13,11 +13,13 @@ from suggest_api import flow
 from suggest_api.access.model import Identity
 from suggest_api.console import views
 from suggest_api.console.guards import desk_of, own_form
-from suggest_api.console.pages import ConversationId
+from suggest_api.console.pages import ID_PATTERN, ConversationId, whole
 from suggest_api.console.render import page, see_other
+from suggest_api.console.words import sentence
 from suggest_api.conversations import service as conversations
 from suggest_api.errors import ConversationError, DraftError, Refused, Unprocessable
 from suggest_api.flow import Desk
+from suggest_api.problems import problem_of
 from suggest_api.storage import unit_of_work
 from suggest_api.values import Owner
 
@@ -26,27 +28,40 @@ router = APIRouter()
 Who = Annotated[Identity, Depends(own_form("agent"))]
 # The gate limits a reply to 139; this only bounds the work on what somebody pastes.
 Text = Annotated[str, Form(max_length=1000)]
+DraftId = Annotated[str, Form(pattern=ID_PATTERN)]
+# What the agent saw; a 64-bit column holds it.
+Version = Annotated[int, Form(ge=0, lt=2**63)]
 
 
 @router.post("/conversations/{conversation_id}/claim")
 def claim(
-    request: Request, conversation_id: ConversationId, who: Who, version: Annotated[int, Form()]
+    request: Request, conversation_id: ConversationId, who: Who, version: Version
 ) -> Response:
     """The conversation is this person's now; the assistant is silent from here on."""
     desk = desk_of(request)
-    with unit_of_work.write(desk.engine) as session:
-        flow.claim(desk, session, conversation_id, by=who.name, version=version)
+    try:
+        with unit_of_work.write(desk.engine) as session:
+            flow.claim(desk, session, conversation_id, by=who.name, version=version)
+    except ConversationError as error:
+        return _conflict(desk, conversation_id, who, error)
     return see_other(f"/console/conversations/{conversation_id}")
 
 
 @router.post("/conversations/{conversation_id}/release")
 def release(
-    request: Request, conversation_id: ConversationId, who: Who, version: Annotated[int, Form()]
+    request: Request,
+    conversation_id: ConversationId,
+    who: Who,
+    version: Version,
+    to: Annotated[Owner, Form()] = Owner.PERSON,
 ) -> Response:
-    """The assistant has it again."""
+    """Somebody else, or the assistant, may have it."""
     desk = desk_of(request)
-    with unit_of_work.write(desk.engine) as session:
-        flow.release(desk, session, conversation_id, by=who.name, version=version, to=Owner.BOT)
+    try:
+        with unit_of_work.write(desk.engine) as session:
+            flow.release(desk, session, conversation_id, by=who.name, version=version, to=to)
+    except ConversationError as error:
+        return _conflict(desk, conversation_id, who, error)
     return see_other("/console")
 
 
@@ -56,7 +71,7 @@ def check(
     conversation_id: ConversationId,
     who: Who,
     text: Text = "",
-    draft_id: Annotated[str, Form()] = "",
+    draft_id: DraftId = "",
     reason: Annotated[str, Form(max_length=300)] = "",
 ) -> Response:
     """Both counts and the verdict on what stands in the composer; nothing is stored."""
@@ -69,14 +84,15 @@ def reply(
     request: Request,
     conversation_id: ConversationId,
     who: Who,
-    version: Annotated[int, Form()],
+    version: Version,
     text: Text = "",
-    draft_id: Annotated[str, Form()] = "",
+    draft_id: DraftId = "",
     reason: Annotated[str, Form(max_length=300)] = "",
 ) -> Response:
     """Send: the final text is judged again, then queued. A refusal keeps what was written."""
     desk = desk_of(request)
     final = _one_line(text)
+    htmx = "hx-request" in request.headers
     try:
         with unit_of_work.write(desk.engine) as session:
             flow.reply(
@@ -98,10 +114,18 @@ def reply(
         PolicyUnavailable,
     ) as error:
         composed = views.Composed(
-            text=final, draft_id=draft_id, reason=reason, problem=_sentence(str(error))
+            text=final, draft_id=draft_id, reason=reason, problem=sentence(str(error))
         )
-        return _draw(desk, conversation_id, who, composed, template="_composer.html")
-    if "hx-request" not in request.headers:
+        if htmx:
+            return _draw(desk, conversation_id, who, composed, template="_composer.html")
+        return whole(
+            desk,
+            conversation_id,
+            who=who,
+            composed=composed,
+            status=problem_of(error).status,
+        )
+    if not htmx:
         return see_other(f"/console/conversations/{conversation_id}")
     return _draw(
         desk,
@@ -109,7 +133,7 @@ def reply(
         who,
         views.Composed(),
         template="_composer.html",
-        headers={"HX-Trigger": "conversation-changed"},
+        headers={"HX-Trigger": "conversation-changed, answered-or-asked"},
     )
 
 
@@ -133,5 +157,15 @@ def _one_line(text: str) -> str:
     return " ".join(text.splitlines()).strip()
 
 
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
+def _conflict(
+    desk: Desk, conversation_id: str, who: Identity, error: ConversationError
+) -> Response:
+    """The conversation as it is now, with what came in between; the browser keeps what was typed."""
+    return whole(
+        desk,
+        conversation_id,
+        who=who,
+        composed=views.Composed(),
+        notice=sentence(str(error)),
+        status=problem_of(error).status,
+    )

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 from fastapi import APIRouter, FastAPI
+from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from suggest_api.console import delivery_pages, events, pages, replies, sign_in
 from suggest_api.console.render import STATIC, STATIC_URL
@@ -11,12 +15,27 @@ from suggest_api.console.render import STATIC, STATIC_URL
 PREFIX = "/console"
 
 # Pages are for people: they are not part of the published API.
-router = APIRouter(prefix=PREFIX, include_in_schema=False)
+router = APIRouter(include_in_schema=False)
 for part in (sign_in, pages, replies, delivery_pages, events):
-    router.include_router(part.router)
+    router.include_router(part.router, prefix=PREFIX)
+
+
+class _Files(StaticFiles):
+    """Static files that a browser keeps, but asks about each time: a new release shows at once."""
+
+    def file_response(
+        self,
+        full_path: str | os.PathLike[str],
+        stat_result: os.stat_result,
+        scope: Scope,
+        status_code: int = 200,
+    ) -> Response:
+        answer = super().file_response(full_path, stat_result, scope, status_code)
+        answer.headers["Cache-Control"] = "no-cache"
+        return answer
 
 
 def mount(app: FastAPI) -> None:
     """Add the pages and the static files to the application."""
     app.include_router(router)
-    app.mount(STATIC_URL, StaticFiles(directory=STATIC), name="console-static")
+    app.mount(STATIC_URL, _Files(directory=STATIC), name="console-static")

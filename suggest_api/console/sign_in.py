@@ -12,7 +12,7 @@ from suggest_api.access import service as access
 from suggest_api.access.model import Identity
 from suggest_api.access.throttle import Throttle
 from suggest_api.console.guards import SameOrigin, cookie_name, desk_of, own_form
-from suggest_api.console.render import page, see_other
+from suggest_api.console.render import own_path, page, see_other
 from suggest_api.errors import NotAuthenticated, TooManyAttempts
 from suggest_api.storage import unit_of_work
 
@@ -49,7 +49,7 @@ def sign_in(
         headers = {"Retry-After": str(error.retry_after)}
         return page("sign_in.html", who=None, values=values, status=429, headers=headers)
     throttle.succeeded(name=name)
-    response = see_other(_own_path(next))
+    response = see_other(own_path(next))
     response.set_cookie(
         cookie_name(desk),
         started.token,
@@ -74,13 +74,7 @@ def sign_out(request: Request, who: Annotated[Identity, Depends(own_form("agent"
 
 
 def _form(*, next: str, name: str = "", problem: str = "") -> dict[str, str]:
-    return {"next": _own_path(next), "name": name, "problem": problem}
-
-
-def _own_path(path: str) -> str:
-    """A path of the console, whatever was asked for: a sign-in must not lead to another site."""
-    ours = path.startswith("/console") and not path.startswith("/console/sign-in")
-    return path if ours and "\\" not in path and "//" not in path else "/console"
+    return {"next": own_path(next), "name": name, "problem": problem}
 
 
 def _throttle(request: Request) -> Throttle:

@@ -8,16 +8,16 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from knowledge_base.errors import PolicyUnavailable
+from knowledge_base.errors import NotFound, PolicyUnavailable
 from knowledge_base.policy import Verdict
-from knowledge_base.wording import measure
+from knowledge_base.wording import clean_customer_text, measure
 from suggest_api import flow
 from suggest_api.access.model import Identity
 from suggest_api.conversations import service as conversations
 from suggest_api.conversations.model import Conversation, Turn, TurnKind
 from suggest_api.delivery import service as deliveries
 from suggest_api.drafts import service as drafts
-from suggest_api.drafts.model import difference
+from suggest_api.drafts.model import Draft, difference
 from suggest_api.flow import Desk
 from suggest_api.values import (
     Abstention,
@@ -99,8 +99,10 @@ def story(turns: Iterable[Turn]) -> dict[str, Any] | None:
     """What the newest hand-over told: asked, reason, topic; None before the first."""
     for turn in reversed(tuple(turns)):
         if turn.kind is TurnKind.HAND_OVER:
+            # The assistant repeats what the customer wrote, and it goes through the same cleaning.
+            asked = clean_customer_text(str(turn.detail.get("asked") or "")).text.strip()
             return {
-                "asked": turn.detail.get("asked"),
+                "asked": asked,
                 "reason": turn.detail.get("reason", ""),
                 "topic": turn.detail.get("topic"),
             }
@@ -115,6 +117,11 @@ def ownership(conversation: Conversation, who: Identity) -> dict[str, Any]:
     return {"mine": mine, "why_not_mine": "" if mine else f"{conversation.assignee} has this one."}
 
 
+def assistant_may(desk: Desk, conversation: Conversation) -> bool:
+    """Whether there is an assistant to give this conversation to."""
+    return desk.bot is not None and conversation.opted_out_at is None
+
+
 def composer(
     desk: Desk,
     session: Session,
@@ -124,6 +131,7 @@ def composer(
     composed: Composed,
 ) -> dict[str, Any]:
     """The composer with counts, verdict and the difference from the approved text."""
+    composed = _inserted(session, composed, conversation)
     outcome, findings = _verdict(desk, composed.text, channel=conversation.channel)
     return {
         **ownership(conversation, who),
@@ -140,14 +148,26 @@ def composer(
 
 
 def suggestions(
-    desk: Desk, session: Session, conversation: Conversation, *, who: Identity
+    desk: Desk,
+    session: Session,
+    conversation: Conversation,
+    *,
+    who: Identity,
+    again: bool = False,
 ) -> dict[str, Any]:
-    """Up to three drafts for what the customer said last, or why there is none."""
+    """Up to three drafts for what the customer said last, or why there is none.
+
+    Once a person has answered there are none until the customer writes, unless somebody asks `again`.
+    """
     said = [
         turn
         for turn in conversations.thread(session, conversation.id)
         if turn.kind is TurnKind.SAID and turn.text
     ]
+    spoke = next((turn.author for turn in reversed(said) if turn.author is not Author.BOT), None)
+    if spoke is Author.PERSON and not again:
+        silence = "Answered. New drafts come when the customer writes."
+        return {"drafts": (), "silence": silence, "again": True}
     request = SuggestionRequest(
         channel=conversation.channel,
         messages=tuple(Message(turn.author, turn.text) for turn in said[-CONTEXT:]),
@@ -157,7 +177,7 @@ def suggestions(
     )
     response: SuggestionResponse = flow.suggest(desk, session, request)
     silence = SILENCE[response.reason] if response.reason else ""
-    return {"drafts": response.suggestions, "silence": silence}
+    return {"drafts": response.suggestions, "silence": silence, "again": False}
 
 
 def _verdict(desk: Desk, text: str, *, channel: str) -> tuple[str, tuple[ShownFinding, ...]]:
@@ -179,14 +199,31 @@ def _verdict(desk: Desk, text: str, *, channel: str) -> tuple[str, tuple[ShownFi
     )
 
 
+def _inserted(session: Session, composed: Composed, conversation: Conversation) -> Composed:
+    """A draft that was chosen and nothing written yet: its text, as it was approved."""
+    if composed.text or not composed.draft_id:
+        return composed
+    draft = _draft(session, composed.draft_id, conversation)
+    return composed if draft is None else replace(composed, text=draft.text)
+
+
+def _draft(session: Session, draft_id: str, conversation: Conversation) -> Draft | None:
+    """The draft, if it was offered in this conversation."""
+    try:
+        draft = drafts.get(session, draft_id)
+    except NotFound:
+        return None
+    return draft if draft.conversation_id == conversation.id else None
+
+
 def _change(
     session: Session, composed: Composed, conversation: Conversation
 ) -> tuple[Change, ...]:
     """The approved text and the present one, piece by piece; empty when they are the same."""
     if not composed.draft_id or not composed.text:
         return ()
-    draft = drafts.get(session, composed.draft_id)
-    if draft.conversation_id != conversation.id or draft.text == composed.text:
+    draft = _draft(session, composed.draft_id, conversation)
+    if draft is None or draft.text == composed.text:
         return ()
     pieces, done = [], 0
     for step in difference(draft.text, composed.text):

@@ -8,6 +8,8 @@ from typing import Any
 
 MINUTE, HOUR, DAY = 60, 3600, 86400  # seconds
 
+WEAK = 0.05  # below this a percentage would only say "hardly"
+
 DELIVERY_WORDS = {
     "ready": "waiting to go out",
     "leased": "being sent",
@@ -46,8 +48,8 @@ def ago(then: datetime, now: datetime) -> str:
 
 
 def clock(at: datetime) -> str:
-    """The time of day in UTC; the page's `time` element carries the whole instant."""
-    return at.strftime("%H:%M")
+    """The time of day in UTC; the script shows it in the zone of whoever looks."""
+    return at.strftime("%H:%M UTC")
 
 
 def delivery_words(state: str) -> str:
@@ -70,12 +72,27 @@ def event_words(turn: Any) -> str:
         case "claim":
             return f"{name} took this conversation."
         case "release":
-            return f"{name} gave it back to the assistant."
+            return _released(name, detail)
         case "opt_out":
             return "The customer switched automated replies off."
         case "opt_in":
             return "The customer switched automated replies on."
     return turn.text or str(turn.kind).replace("_", " ")
+
+
+def _released(name: str, detail: Mapping[str, Any]) -> str:
+    to = "to the assistant" if detail.get("to") == "bot" else "for somebody else to take"
+    return f"{name} put it back {to}."
+
+
+def match_words(confidence: float) -> str:
+    """How sure the ranking is that this is the right answer."""
+    return f"{confidence * 100:.0f} % match" if confidence >= WEAK else "weak match"
+
+
+def sentence(text: str) -> str:
+    """The text with a capital and a full stop, as the pages write whole sentences."""
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
 
 FILTERS: dict[str, Callable[..., str]] = {
@@ -84,4 +101,6 @@ FILTERS: dict[str, Callable[..., str]] = {
     "delivery_words": delivery_words,
     "hand_over_words": hand_over_words,
     "event_words": event_words,
+    "match_words": match_words,
+    "sentence": sentence,
 }
