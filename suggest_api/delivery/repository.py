@@ -6,7 +6,18 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Update, and_, exists, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Update,
+    and_,
+    case,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session, aliased
@@ -154,7 +165,11 @@ def close_attempt(
 
 
 def cancel_bot_rows(session: Session, conversation_id: str, *, why: str, now: datetime) -> int:
-    """The assistant's replies that wait here are not sent any more."""
+    """The assistant's replies that wait here are not sent any more; an earlier failure stays told."""
+    told = case(
+        (OutboxRow.failure.is_(None), literal(why)),
+        else_=literal(f"{why}; before that: ") + OutboxRow.failure,
+    )
     return _affected(
         session,
         update(OutboxRow)
@@ -163,7 +178,7 @@ def cancel_bot_rows(session: Session, conversation_id: str, *, why: str, now: da
             OutboxRow.author == Author.BOT,
             OutboxRow.state == DeliveryState.READY,
         )
-        .values(state=DeliveryState.CANCELLED, failure=why, settled_at=now)
+        .values(state=DeliveryState.CANCELLED, failure=told, settled_at=now)
         .execution_options(synchronize_session=False),
     )
 
