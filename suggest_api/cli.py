@@ -385,11 +385,12 @@ def _show_suggestions(answer: SuggestionResponse) -> None:
     if answer.abstained:
         typer.echo(f"no draft: {answer.reason}")
         return
-    table = Table("", "sure", "draft", "length", "approved by", "draft id")
+    table = Table("", "sure", "draft", "length", "approved by", show_lines=True)
     for rank, draft in enumerate(answer.suggestions, start=1):
         length = f"{draft.length.code_points}/{draft.length.weighted}"
-        cells = (escape(draft.text), length, escape(draft.approved_by), draft.draft_id)
-        table.add_row(str(rank), f"{draft.confidence:.0%}", *cells)
+        shown = f"{escape(draft.text)}\n[dim]{draft.snippet_key}  draft {draft.draft_id}[/dim]"
+        approver = escape(draft.approved_by)
+        table.add_row(str(rank), f"{draft.confidence:.0%}", shown, length, approver)
     Console(highlight=False).print(table)
 
 

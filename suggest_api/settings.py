@@ -107,6 +107,11 @@ class Settings(BaseSettings):
     double_port: Port = Field(
         default=8700, description="Port that `firstline demo` gives to the network double."
     )
+    encoder: str | None = Field(
+        default=None,
+        description="Folder or name of another sentence-transformers model for `firstline encoder export`;"
+        " the packaged all-MiniLM-L6-v2 unless it is set.",
+    )
     desk_key: SecretStr | None = Field(
         default=None,
         description="API key with the scope `assist`, with which the bot asks for answers.",

@@ -167,9 +167,9 @@ def _sift(
     sieve = _Sieve()
     started = time.perf_counter()
     for candidate in found.candidates:
-        # Below the threshold a candidate may stand beside a confident one, for an agent to choose; never alone.
-        alone = request.use is Use.ASSISTANT or not sieve.chosen
-        if alone and candidate.confidence < found.threshold:
+        # The ranker was sure of its first candidate. An agent may choose among the ones beside it, also when
+        # the first falls out for a missing fact; the assistant sends alone, so each has to be sure by itself.
+        if request.use is Use.ASSISTANT and candidate.confidence < found.threshold:
             break
         approved = _fill(candidate.revision, facts)
         if approved is None:
