@@ -179,6 +179,7 @@ def _proof_table(report: dict[str, Any]) -> Table:
     """What a person asks first: whose words, approved by whom, found how, judged how, changed how."""
     proof, final = report["proof"], report.get("final") or {}
     length = final.get("length") or proof["length"]
+    verdict = final.get("verdict") or proof["verdict"]
     rows = {
         "draft": report["draft_id"],
         "snippet": f"{proof['snippet_key']}, revision {proof['revision']} ({proof['content_hash'][:16]})",
@@ -189,7 +190,7 @@ def _proof_table(report: dict[str, Any]) -> Table:
         "approved text": report["rebuilt_text"],
         "sent text": final.get("text", ""),
         "changed": ", ".join(_change(part) for part in final.get("difference", [])) or "nothing",
-        "verdict": f"{(final.get('verdict') or proof['verdict'])['outcome']}, policy {proof['policy_version']}",
+        "verdict": f"{verdict['outcome']}, policy {proof['policy_version'][:16]}",
         "length": f"{length['code_points']} characters, {length['weighted']} as X counts, limit {length['limit']}",
         "sent by": f"{final.get('decided_by', '')}, {final.get('decided_at', '')}",
     }
