@@ -55,7 +55,8 @@ function note(message) {
 
 function show(message) {
   let item = shown.get(message.id);
-  if (!item) {
+  const isNew = !item;
+  if (isNew) {
     item = document.createElement("li");
     const bubble = document.createElement("div");
     bubble.className = "bubble";
@@ -64,13 +65,13 @@ function show(message) {
     item.dataset.id = message.id;
     shown.set(message.id, item);
     find("messages").append(item);
-    item.scrollIntoView({ block: "end" });
   }
   const line = note(message);
   if (item.lastChild.textContent !== line) item.lastChild.textContent = line;
   item.className = message.from;
   item.classList.toggle("refused", message.state === "refused");
   item.classList.toggle("repeated", message.repeats > 0);
+  if (isNew) find("messages").scrollTop = find("messages").scrollHeight;
 }
 
 function showEmpty(empty) {
