@@ -44,8 +44,9 @@ PARAMETERS: dict[str, Any] = {
     "seed": SEED,
     "unanswerable_share": UNANSWERABLE,
     "background": conf.BACKGROUND,
-    "agent_target": AGENT_TARGET,
-    "assistant_target": ASSISTANT_TARGET,
+    "prior": [float(weight) for weight in conf.PRIOR],
+    "agent": [AGENT_TARGET, AGENT_FALLBACK, AGENT_LOWEST],
+    "assistant": [ASSISTANT_TARGET, ASSISTANT_FALLBACK, ASSISTANT_LOWEST],
 }
 
 

@@ -15,7 +15,8 @@ from knowledge_base.index.search import ExactIndex, FaissIndex, Hits, read_faiss
 
 def _unit(rng: np.random.Generator, rows: int, dimension: int) -> Vectors:
     vectors = rng.standard_normal((rows, dimension)).astype(np.float32)
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    result: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return result
 
 
 def _faiss(vectors: Vectors, folder: Path) -> FaissIndex:

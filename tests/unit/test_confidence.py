@@ -84,10 +84,8 @@ def test_wilson_agrees_with_the_textbook() -> None:
     assert none.low == 0.0
     assert none.high == pytest.approx(0.2775, abs=1e-3)
     half = wilson(50, 100)
-    assert (half.low, half.high) == (
-        pytest.approx(0.4038, abs=1e-3),
-        pytest.approx(0.5962, abs=1e-3),
-    )
+    assert half.low == pytest.approx(0.4038, abs=1e-3)
+    assert half.high == pytest.approx(0.5962, abs=1e-3)
     assert wilson(0, 0).value is None
     bound = conf.wilson_upper(np.array([0.0]), np.array([10.0]))
     assert bound[0] == pytest.approx(1.2816**2 / (10 + 1.2816**2), abs=1e-6)
