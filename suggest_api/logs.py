@@ -104,7 +104,7 @@ def withhold(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDic
 def _quieten() -> None:
     # One line per request is ours; httpx and uvicorn would add theirs with the full address, and Alembic and
     # FAISS tell about every look at the schema and at the processor.
-    for name in ("uvicorn.access", "httpx", "httpcore", "alembic", "faiss"):
+    for name in ("uvicorn.access", "httpx", "httpx2", "httpcore", "alembic", "faiss"):
         logging.getLogger(name).setLevel(logging.WARNING)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logger = logging.getLogger(name)

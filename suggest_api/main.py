@@ -66,7 +66,6 @@ def create_app(settings: Settings, *, desk: Desk | None = None) -> FastAPI:
     app.include_router(api.router)
     app.include_router(webhooks.router)
     console.mount(app)
-    app.include_router(webhooks.router)
     # The last one added is the outermost.
     app.add_middleware(
         BodyGate, cap=settings.max_body_bytes, webhook_cap=settings.max_webhook_bytes

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from dotenv import load_dotenv
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -232,12 +231,6 @@ def load_settings(*, serving: bool = True) -> Settings:
         return settings.model_copy(update={"secret": SecretStr(secrets.token_hex(SECRET_MIN))})
     msg = f"{PREFIX}SECRET is not set: set it to the output of `openssl rand -hex 32`"
     raise ConfigurationError(msg)
-
-
-def read_env_file(path: Path = Path(".env")) -> None:
-    """Put the variables of an env file into the environment; what is set there already wins."""
-    if path.is_file():
-        load_dotenv(path, override=False)
 
 
 def _refuse_weak(secret: str) -> None:

@@ -88,7 +88,7 @@ def test_no_guarded_route_answers_without_a_credential(app: FastAPI) -> None:
             answer = client.request(method, address, json=body)
             # A body that does not fit may be told before who asks; nothing else is.
             assert answer.status_code in {401, 403, 422, 303}, f"{method} {path}"
-            assert "suggestions" not in answer.text
+            assert "draft_id" not in answer.text
 
 
 def test_every_api_route_answers_a_wrong_method_with_a_problem(app: FastAPI) -> None:
