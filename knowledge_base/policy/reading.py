@@ -7,26 +7,30 @@ from __future__ import annotations
 import unicodedata
 from bisect import bisect_right
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 
 import regex
 
+from knowledge_base.policy.disguises import (
+    BOLD_SIGNS,
+    cut_word,
+    emoji_words,
+    plain_word,
+    segmented,
+)
 from knowledge_base.wording import Length, measure
 
-# Letters of other scripts that look like Latin ones: the usual ones of UTS #39's confusables, by our own choice.
-_LOOKALIKES = str.maketrans(
-    {
-        **dict(zip("аеорсухіјѕԁԛԝһкмтвпгь", "aeopcyxijsdqwhkmtbnrb", strict=True)),
-        **dict(zip("αειορντκυηωχ", "aeiopvtkunwx", strict=True)),
-        **dict(zip("ɡıɑɩʀʏ", "giairy", strict=True)),
-    }
-)
-# Digits and signs written for letters, read so inside a word that has letters as well.
-_LEET = str.maketrans("01345@$", "oleasas")
-_WORD = regex.compile(r"[\p{L}\p{N}@$][\p{L}\p{N}@$'’]*+")
+__all__ = ["Folded", "Judged", "Word", "plain_word"]
+
+_SIMPLE_WORD = regex.compile(r"[\p{L}\p{N}@$][\p{L}\p{N}@$'’]*+")
 _SENTENCE_END = regex.compile(r"[.!?;…](?=\s|$)|\n")
+_CLAUSE_END = regex.compile(r"[,:;()–—]|\s-\s")
 _HIDDEN = regex.compile(r"[\p{Default_Ignorable_Code_Point}\p{Cf}\p{Cs}]")
 _LETTERS_SPELLED = 3  # "P.I.N." and "c v v" are words; two single letters are not
+
+# Letters drawn as pictures: first code point of a run of 26 from A.
+_PICTURED = (0x1F130, 0x1F150, 0x1F170, 0x1F1E6)  # squared, circled, negative squared, regional
+_ALPHABET = 26
 
 # Distinct code points a text can have; each is folded once.
 _FOLD_CACHE = 4096
@@ -37,7 +41,7 @@ class Folded:
     """A view of the text (lower case, compatibility forms, nothing hidden) with the origin of every character."""
 
     text: str
-    origins: tuple[int, ...]
+    origins: tuple[int, ...] | range
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """The code points of the judged text that [start, end) of this view came from."""
@@ -46,24 +50,27 @@ class Folded:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One word in the reading of phrases; `sentence` numbers sentences from 0."""
+    """One word in the reading of phrases; `sentence` and `clause` number sentences and clauses from 0."""
 
     text: str
     start: int
     end: int
     sentence: int
+    clause: int = 0
 
 
 @dataclass(frozen=True)
 class Judged:
     """A text under judgement; its readings are made when a rule first asks for one.
 
-    `template` says that slots may still be unfilled: the text is then judged in its worst case.
+    `template` says that slots may still be unfilled: the text is then judged in its worst case. `locale` is a
+    language tag such as "en"; it decides which national numbers are looked for.
     """
 
     text: str
     channel: str
     template: bool = False
+    locale: str = "en"
 
     @cached_property
     def length(self) -> Length:
@@ -73,6 +80,8 @@ class Judged:
     @cached_property
     def folded(self) -> Folded:
         """NFKC and case folding, code point by code point, without hidden characters."""
+        if self.text.isascii():
+            return Folded(self.text.lower(), range(len(self.text)))
         pieces: list[str] = []
         origins: list[int] = []
         for index, character in enumerate(self.text):
@@ -83,17 +92,27 @@ class Judged:
 
     @cached_property
     def words(self) -> tuple[Word, ...]:
-        """The words of the folded text, without accents, with look-alike letters read as Latin."""
+        """The words of the folded text, without accents, with disguises undone and emoji read as words."""
         folded = self.folded
-        ends = [match.end() for match in _SENTENCE_END.finditer(folded.text)]
+        sentences = [match.end() for match in _SENTENCE_END.finditer(folded.text)]
+        clauses = [match.end() for match in _CLAUSE_END.finditer(folded.text)]
         words = []
-        for match in _WORD.finditer(folded.text):
-            start, end = folded.span(match.start(), match.end())
-            text = plain_word(match.group())
-            if text:
-                sentence = bisect_right(ends, match.start())
-                words.append(Word(text, start, end, sentence))
-        return tuple(_join_spelled(words))
+        for match in _word().finditer(folded.text):
+            sentence = bisect_right(sentences, match.start())
+            clause = sentence + bisect_right(clauses, match.start())
+            for text, begin, stop in _readings(folded.text, match):
+                words.append(Word(text, *folded.span(begin, stop), sentence, clause))
+        return tuple(_join_cut(_join_spelled(words)))
+
+    @cached_property
+    def texts(self) -> tuple[str, ...]:
+        """The texts of the words alone."""
+        return tuple(word.text for word in self.words)
+
+    @cached_property
+    def vocabulary(self) -> frozenset[str]:
+        """The distinct words, for a quick no."""
+        return frozenset(self.texts)
 
     def asks_at_end(self, sentence: int) -> bool:
         """Whether a sentence ends in a question mark."""
@@ -105,20 +124,24 @@ class Judged:
         return tuple(match.group() for match in _SENTENCE_END.finditer(self.folded.text))
 
 
-def plain_word(word: str) -> str:
-    """A word as phrases are compared: no accents or apostrophes, look-alikes and digits-for-letters read as
-    Latin.
-    """
-    word = word.translate(_LOOKALIKES)
-    if not word.isascii():
-        decomposed = unicodedata.normalize("NFD", word)
-        word = "".join(c for c in decomposed if not unicodedata.combining(c))
-    word = word.replace("'", "").replace("’", "").casefold()
-    has_letter = any(c.isalpha() for c in word)
-    # "16digit" and "2fa" begin with a number and are left alone.
-    if has_letter and not word[0].isdigit():
-        word = word.translate(_LEET)
-    return word
+@cache
+def _word() -> regex.Pattern[str]:
+    """A word, with signs for letters inside it, or an emoji that stands for one."""
+    signs = regex.escape(BOLD_SIGNS)
+    letters = r"[\p{L}\p{N}@$'’]"
+    emoji = "".join(emoji_words())
+    return regex.compile(rf"[\p{{L}}\p{{N}}@$](?:{letters}|[{signs}]++(?=[\p{{L}}]))*+|[{emoji}]")
+
+
+def _readings(text: str, match: regex.Match[str]) -> list[tuple[str, int, int]]:
+    """The words at one place: usually one, more where a sign for a letter turned out to be none."""
+    found = match.group()
+    if found in emoji_words():
+        return [(emoji_words()[found], match.start(), match.end())]
+    if read := plain_word(found):
+        return [(read, match.start(), match.end())]
+    parts = _SIMPLE_WORD.finditer(text, match.start(), match.end())
+    return [(read, p.start(), p.end()) for p in parts if (read := plain_word(p.group()))]
 
 
 @lru_cache(maxsize=_FOLD_CACHE)
@@ -128,15 +151,18 @@ def _fold(character: str) -> str:
     digit = unicodedata.decimal(character, None)
     if digit is not None:
         return str(int(digit))
+    for first in _PICTURED:
+        if first <= ord(character) < first + _ALPHABET:
+            return chr(ord("a") + ord(character) - first)
     return unicodedata.normalize("NFKC", character).casefold()
 
 
 def _join_spelled(words: list[Word]) -> list[Word]:
-    """Runs of single letters read as one word."""
+    """Runs of single characters read as the words they spell."""
     joined: list[Word] = []
     run: list[Word] = []
     for word in [*words, None]:
-        single = word is not None and len(word.text) == 1 and word.text.isalpha()
+        single = word is not None and len(word.text) == 1
         if word is not None and single and (not run or run[0].sentence == word.sentence):
             run.append(word)
             continue
@@ -148,7 +174,31 @@ def _join_spelled(words: list[Word]) -> list[Word]:
 
 
 def _spelled(run: list[Word]) -> list[Word]:
-    if len(run) < _LETTERS_SPELLED:
+    if len(run) < _LETTERS_SPELLED or not any(word.text.isalpha() for word in run):
         return run
-    text = "".join(word.text for word in run)
-    return [Word(text, run[0].start, run[-1].end, run[0].sentence)]
+    pieces = segmented("".join(word.text for word in run))
+    if not pieces:
+        return [_joined(run)] if all(word.text.isalpha() for word in run) else run
+    return [_joined(run[start:end], text) for start, end, text in pieces]
+
+
+def _joined(run: list[Word], text: str = "") -> Word:
+    whole = text or "".join(word.text for word in run)
+    return Word(whole, run[0].start, run[-1].end, run[0].sentence, run[0].clause)
+
+
+def _join_cut(words: list[Word]) -> list[Word]:
+    """Words cut into pieces put together again."""
+    texts = [word.text for word in words]
+    joined: list[Word] = []
+    index = 0
+    while index < len(words):
+        count = cut_word(texts, index)
+        whole = words[index : index + count]
+        if count and whole[0].sentence == whole[-1].sentence:
+            joined.append(_joined(whole))
+            index += count
+        else:
+            joined.append(words[index])
+            index += 1
+    return joined
