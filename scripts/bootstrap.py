@@ -36,7 +36,7 @@ AUTHOR, APPROVER = "maya", "tomas"
 CONTENT = ROOT / "knowledge_base" / "content"
 
 # What the trained assistant depends on; its model is made again when any of it changes.
-BOT_SOURCES = ("config.yml", "domain", "components", "endpoints.yml", "launch.py")
+BOT_SOURCES = ("config.yml", "domain", "components", "entities.yml", "training.py")
 
 # Fetched packages are checked against the hashes of the locks; nothing else is looked up afterwards.
 OFFLINE = {
@@ -52,7 +52,20 @@ OFFLINE = {
 
 def home() -> Path:
     """FIRSTLINE_HOME, or `.firstline` beside the Makefile."""
-    return Path(os.environ.get("FIRSTLINE_HOME") or ROOT / ".firstline").absolute()
+    return Path(ROOT, setting("FIRSTLINE_HOME") or ".firstline").absolute()
+
+
+def setting(name: str) -> str:
+    """A variable of the environment, or else of the `.env` file that the commands read as well; empty if unset."""
+    if os.environ.get(name):
+        return os.environ[name]
+    env_file = ROOT / ".env"
+    lines = env_file.read_text(encoding="utf-8").splitlines() if env_file.is_file() else []
+    for line in lines:
+        key, equals, value = line.partition("=")
+        if equals and key.strip() == name:
+            return value.strip().strip("'\"")
+    return ""
 
 
 def setup(journal: Journal) -> None:
@@ -175,9 +188,13 @@ def fill(journal: Journal) -> None:
     stamps = home() / "stamps"
     env = dict(OFFLINE, FIRSTLINE_HOME=str(home()))
     firstline = str(SERVICE / "bin" / "firstline")
-    builder = digest(ROOT / "knowledge_base" / "index", REQUIREMENTS / "run.lock", str(home()))
-    content = digest(
-        *sorted(CONTENT.glob("*.yaml")), os.environ.get("FIRSTLINE_DATABASE_URL"), str(home())
+    database = setting("FIRSTLINE_DATABASE_URL")
+    lock_file = REQUIREMENTS / "run.lock"
+    knowledge = ROOT / "knowledge_base"
+    exporter = digest(knowledge / "index", lock_file, str(home()))
+    content = digest(CONTENT / "snippets", database, str(home()))
+    builder = digest(
+        knowledge / "index", knowledge / "ranking", knowledge / "publish.py", lock_file
     )
 
     def step(title: str, name: str, inputs: str, present: Path, *commands: list[str]) -> None:
@@ -190,7 +207,7 @@ def fill(journal: Journal) -> None:
     step(
         "Exporting the encoder",
         "encoder",
-        builder,
+        exporter,
         home() / "encoders" / "CURRENT",
         [firstline, "encoder", "export"],
     )
@@ -199,13 +216,13 @@ def fill(journal: Journal) -> None:
         "Importing the starter content",
         "content",
         content,
-        home(),
+        home() if database else home() / "firstline.db",
         [*importing, "--author", AUTHOR, "--approve-as", APPROVER],
     )
     step(
         "Building the index",
         "index",
-        builder + content,
+        digest(exporter, builder, content),
         home() / "index" / "CURRENT",
         [firstline, "kb", "build"],
     )
@@ -220,7 +237,7 @@ def fill(journal: Journal) -> None:
         "Training the assistant",
         "assistant",
         trained_on,
-        home() / "bot",
+        home() / "bot" / "models",
         [python(BOT), str(bot / "launch.py"), "train"],
     )
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import httpx
+from sqlalchemy import create_engine, text
 
 from knowledge_base.store.engine import open_engine
 from suggest_api.demo import parts, seed
@@ -29,7 +30,18 @@ PATIENCE_SECONDS = (
 RETRY_SECONDS = 0.3
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.2, 2.5  # seconds between two kills: all phases of a turn are hit
 Found = TypeVar("Found")
-KILLED = ("service", "worker", "assistant")
+# The assistant takes half a minute to come back, the others a second or two.
+WEIGHTS = {"service": 2, "worker": 2, "assistant": 1}
+CALM_SHARE = (
+    0.5  # of the assistant's kills are followed by peace until it is back; the others are not
+)
+
+# What must be empty once everything has settled.
+LEFT = {
+    "events not worked off": "SELECT COUNT(*) FROM inbox_event WHERE state = 'pending'",
+    "turns that the assistant owes": "SELECT COUNT(*) FROM bot_turn WHERE state IN ('ready','leased')",
+    "replies not sent": "SELECT COUNT(*) FROM outbox WHERE state NOT IN ('sent','cancelled')",
+}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -194,6 +206,7 @@ def play(
             player.join(timeout=4 * PATIENCE_SECONDS)
             if player.is_alive():
                 ledger.failures.append(f"{player.name} never came to an end")
+        _settle(settings, at)
         supervisor.check()
     return ledger
 
@@ -209,12 +222,28 @@ def _kill(
     for number in range(1, kills + 1):
         time.sleep(chance.uniform(SHORTEST_PAUSE, LONGEST_PAUSE))
         # An assistant that is still starting is left alone, or it would never answer at all.
-        up = [name for name in KILLED if name != "assistant" or _answers(at.bot)]
-        victim = chance.choice(up)
+        up = [name for name in WEIGHTS if name != "assistant" or _answers(at.bot)]
+        victim = chance.choices(up, [WEIGHTS[name] for name in up])[0]
         supervisor.kill(victim)
         ledger.kills[victim] += 1
         tell(f"kill {number} of {kills}: {victim}")
         supervisor.start(victim)
+        if victim == "assistant" and chance.random() < CALM_SHARE:
+            supervisor.wait_ready([victim], tell=lambda _: None)
+
+
+def _settle(settings: Settings, at: parts.Addresses) -> None:
+    """Wait until receipts and the last replies are worked off; what is left after that is for the verdict."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    engine = create_engine(settings.place.database_url)
+    while time.monotonic() < end:
+        waiting = httpx.get(f"{at.network}/api/weather", trust_env=False).json()["events_waiting"]
+        with engine.connect() as db:
+            left = sum(db.execute(text(query)).scalar_one() for query in LEFT.values())
+        if not waiting and not left:
+            break
+        time.sleep(RETRY_SECONDS)
+    engine.dispose()
 
 
 def _answers(url: str) -> bool:
