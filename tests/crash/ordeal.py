@@ -228,7 +228,7 @@ def _kill(
         ledger.kills[victim] += 1
         tell(f"kill {number} of {kills}: {victim}")
         supervisor.start(victim)
-        if victim == "assistant" and chance.random() < CALM_SHARE:
+        if chance.random() < CALM_SHARE:
             supervisor.wait_ready([victim], tell=lambda _: None)
 
 
