@@ -24,7 +24,7 @@ from tests.doubles.rasa import Rasa, running_rasa, say
 
 ROOT = Path(__file__).parents[2]
 KEYS = ("hello", "thanks_reply", "anything_else")
-PATIENCE = 60.0  # seconds; a broken worker fails the test, a slow machine does not
+PATIENCE = 120.0  # seconds; a broken worker fails the test, a slow machine does not
 
 
 @pytest.fixture

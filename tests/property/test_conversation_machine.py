@@ -177,6 +177,21 @@ class Inbox(RuleBasedStateMachine):
         self.wire.outcomes[:] = [outcome]
         self._mortal(lambda: flow.deliver(self.parts.desk), fuse)
 
+    @rule(
+        peer=st.sampled_from(PEERS),
+        outcomes=st.lists(st.sampled_from(["sent", "unclear", "died after", "busy"]), max_size=3),
+    )
+    def somebody_is_answered(self, peer: str, outcomes: list[str]) -> None:
+        """A whole exchange with a shaky network, so that every run gets as far as the network."""
+        self.customer_writes(peer, 0, 0)
+        self.bot.next = []
+        self.parts.ingest()
+        self.parts.converse()
+        for outcome in outcomes:
+            self.wire.outcomes[:] = [outcome]
+            self._mortal(lambda: flow.deliver(self.parts.desk), 0)
+            self.parts.clock.forward(50)
+
     @rule(peer=st.sampled_from(PEERS), fuse=fuses)
     def agent_replies(self, peer: str, fuse: int) -> None:
         if not self._exists(peer):
