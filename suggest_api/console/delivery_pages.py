@@ -10,13 +10,13 @@ from starlette.responses import Response
 
 from suggest_api.access.model import Identity
 from suggest_api.console.guards import desk_of, own_form, require_role
-from suggest_api.console.render import page, see_other
+from suggest_api.console.render import CONSOLE, page, see_other
 from suggest_api.delivery import service as deliveries
 from suggest_api.delivery.model import Resolution
 from suggest_api.errors import DeliveryError
 from suggest_api.storage import unit_of_work
 
-router = APIRouter(prefix="/delivery")
+router = APIRouter(prefix=f"{CONSOLE}/delivery")
 
 Who = Annotated[Identity, Depends(require_role("agent"))]
 Decides = Annotated[Identity, Depends(own_form("agent"))]

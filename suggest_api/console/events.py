@@ -16,12 +16,13 @@ from starlette.responses import Response, StreamingResponse
 from suggest_api.access.model import Identity
 from suggest_api.access.service import resume
 from suggest_api.console.guards import cookie_name, desk_of, require_role
+from suggest_api.console.render import CONSOLE
 from suggest_api.conversations import service as conversations
 from suggest_api.delivery import service as deliveries
 from suggest_api.flow import Desk
 from suggest_api.storage import unit_of_work
 
-router = APIRouter()
+router = APIRouter(prefix=CONSOLE)
 
 POLL_SECONDS = (
     0.5  # what an agent feels as "at once"; two small queries a second for each open page

@@ -13,14 +13,14 @@ from starlette.responses import Response
 from suggest_api.access.model import Identity
 from suggest_api.console import views
 from suggest_api.console.guards import desk_of, require_role
-from suggest_api.console.render import page
+from suggest_api.console.render import CONSOLE, page
 from suggest_api.conversations import service as conversations
 from suggest_api.delivery import service as deliveries
 from suggest_api.flow import Desk
 from suggest_api.storage import unit_of_work
 from suggest_api.values import ID_BYTES
 
-router = APIRouter()
+router = APIRouter(prefix=CONSOLE)
 
 Who = Annotated[Identity, Depends(require_role("agent"))]
 ID_PATTERN = rf"^([0-9a-f]{{{2 * ID_BYTES}}})?$"

@@ -59,6 +59,7 @@ def problem_page(request: Request, problem: Problem) -> Response:
         "title": problem.title,
         "detail": problem.detail,
         "request_id": request_id(request),
+        "status": problem.status,
     }
     return page("problem.html", who=None, values=values, status=problem.status)
 

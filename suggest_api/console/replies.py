@@ -14,7 +14,7 @@ from suggest_api.access.model import Identity
 from suggest_api.console import views
 from suggest_api.console.guards import desk_of, own_form
 from suggest_api.console.pages import ID_PATTERN, ConversationId, whole
-from suggest_api.console.render import page, see_other
+from suggest_api.console.render import CONSOLE, page, see_other
 from suggest_api.console.words import sentence
 from suggest_api.conversations import service as conversations
 from suggest_api.errors import ConversationError, DraftError, Refused, Unprocessable
@@ -23,7 +23,7 @@ from suggest_api.problems import problem_of
 from suggest_api.storage import unit_of_work
 from suggest_api.values import Owner
 
-router = APIRouter()
+router = APIRouter(prefix=CONSOLE)
 
 Who = Annotated[Identity, Depends(own_form("agent"))]
 # The gate limits a reply to 139; this only bounds the work on what somebody pastes.

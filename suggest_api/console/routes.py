@@ -12,12 +12,10 @@ from starlette.types import Scope
 from suggest_api.console import delivery_pages, events, pages, replies, sign_in
 from suggest_api.console.render import STATIC, STATIC_URL
 
-PREFIX = "/console"
-
 # Pages are for people: they are not part of the published API.
 router = APIRouter(include_in_schema=False)
 for part in (sign_in, pages, replies, delivery_pages, events):
-    router.include_router(part.router, prefix=PREFIX)
+    router.include_router(part.router)
 
 
 class _Files(StaticFiles):

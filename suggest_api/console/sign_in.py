@@ -12,11 +12,11 @@ from suggest_api.access import service as access
 from suggest_api.access.model import Identity
 from suggest_api.access.throttle import Throttle
 from suggest_api.console.guards import SameOrigin, cookie_name, desk_of, own_form
-from suggest_api.console.render import own_path, page, see_other
+from suggest_api.console.render import CONSOLE, own_path, page, see_other
 from suggest_api.errors import NotAuthenticated, TooManyAttempts
 from suggest_api.storage import unit_of_work
 
-router = APIRouter()
+router = APIRouter(prefix=CONSOLE)
 
 
 @router.get("/sign-in")

@@ -92,7 +92,8 @@ def match_words(confidence: float) -> str:
 
 def sentence(text: str) -> str:
     """The text with a capital and a full stop, as the pages write whole sentences."""
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+    closed = not text or text.endswith((".", "!", "?"))
+    return text[:1].upper() + text[1:] + ("" if closed else ".")
 
 
 FILTERS: dict[str, Callable[..., str]] = {

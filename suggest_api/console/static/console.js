@@ -72,7 +72,9 @@
   function press() {
     const chosen = byId("draft_id")?.value;
     for (const card of document.querySelectorAll(".draft")) {
-      card.setAttribute("aria-pressed", String(card.dataset.draft === chosen));
+      const pressed = card.dataset.draft === chosen;
+      card.setAttribute("aria-pressed", String(pressed));
+      if (pressed) card.scrollIntoView({ block: "nearest", inline: "nearest" });
     }
   }
   document.addEventListener("click", (event) => {
@@ -119,12 +121,16 @@
   });
 
   // --- the thread: stay at the newest turn, and ask for new drafts when the customer has written again
+  const toNewest = (thread) => { thread.scrollTop = thread.scrollHeight; };
+  const grown = new ResizeObserver((entries) => entries.forEach(({ target }) => toNewest(target)));
   let customerTurn = null;
   let mine = null;
   function settle() {
     const thread = byId("thread");
     if (!thread) return;
-    thread.scrollTop = thread.scrollHeight;
+    toNewest(thread);
+    grown.disconnect();
+    grown.observe(thread);
     const latest = thread.dataset.customerTurn;
     if (customerTurn !== null && latest !== customerTurn) {
       announce("The customer wrote again.");
