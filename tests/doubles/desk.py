@@ -27,6 +27,7 @@ from suggest_api.channels import all_channels
 from suggest_api.conversations import service as conversations
 from suggest_api.conversations.model import Conversation, Turn
 from suggest_api.delivery import service as delivery
+from suggest_api.delivery.model import Delivery
 from suggest_api.flow import Desk
 from suggest_api.metrics import Metrics
 from suggest_api.settings import Account, Settings
@@ -123,7 +124,7 @@ class Parts:
         """(author, text) of all that was said."""
         return [(t.author.value, t.text) for t in self.thread(peer) if t.kind.value == "said"]
 
-    def deliveries(self, peer: str = "peer-7") -> tuple[delivery.Delivery, ...]:
+    def deliveries(self, peer: str = "peer-7") -> tuple[Delivery, ...]:
         with unit_of_work.read(self.engine) as session:
             return delivery.of_conversation(session, self.conversation(peer).id)
 

@@ -60,7 +60,7 @@ class Network:
 
     def texts(self, to: str | None = None) -> list[str]:
         """What customers saw, in order."""
-        first = {}
+        first: dict[str, Arrival] = {}
         for arrival in self.arrivals:
             first.setdefault(arrival.reference, arrival)
         return [first[ref].text for ref in self.order if to in (None, first[ref].to)]

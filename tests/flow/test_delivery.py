@@ -319,9 +319,10 @@ def test_the_policy_of_today_holds_back_what_yesterdays_let_through(
         raise RuntimeError(msg)
 
     (rule, *others) = policy.rules
-    fields = {name: getattr(rule, name) for name in rule.__dataclass_fields__}
-    changed = {n: no if callable(v) else v for n, v in fields.items()}
-    broken = replace(policy, version="v-next", rules=(type(rule)(**changed), *others))
+    changes: dict[str, Any] = {
+        name: no for name in rule.__dataclass_fields__ if callable(getattr(rule, name))
+    }
+    broken = replace(policy, version="v-next", rules=(replace(rule, **changes), *others))
     desk.desk = replace(desk.desk, policy=broken)
     desk.deliver()
     assert states(desk) == ["dead"]
