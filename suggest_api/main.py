@@ -23,7 +23,7 @@ from suggest_api.flow import Desk
 from suggest_api.logs import configure, get_logger
 from suggest_api.metrics import Metrics
 from suggest_api.middleware import BodyGate, RequestContext
-from suggest_api.settings import Settings
+from suggest_api.settings import NO_BOT, Settings
 from suggest_api.suggestions.service import GenerationHolder
 
 log = get_logger(__name__)
@@ -42,7 +42,7 @@ def create_desk(settings: Settings, *, engine: Engine | None = None) -> Desk:
         generations=GenerationHolder(settings.place),
         metrics=Metrics(),
         channels=all_channels(),
-        bot=BotClient(settings.bot_url) if settings.bot_url else None,
+        bot=None if settings.bot_url == NO_BOT else BotClient(settings.bot_url),
     )
 
 

@@ -82,7 +82,6 @@ def reply(
     Raises UnusableText, Unprocessable (an empty text), Refused (a rule blocks), ReasonNeeded (a rule warns
     and `reason` is empty), OwnershipLost, DraftDecided, DraftDiffers, NotFound; nothing is written then.
     """
-    now = desk.clock()
     final = normalise(text)
     if not final:
         msg = "the reply is empty: choose a draft or write something"
@@ -96,6 +95,7 @@ def reply(
         msg = "the gate warns about this text: give a reason to send it all the same"
         raise ReasonNeeded(msg, findings=tuple(checked.verdict.findings))
     owned = claim(desk, session, conversation_id, by=by, version=seen.version)
+    now = desk.clock()  # after the claim, which comes before the reply in the thread
     draft = _accept(session, draft_id, owned, checked, by=by, reason=reason, now=now)
     return queue(
         session,
