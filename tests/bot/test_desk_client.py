@@ -46,7 +46,7 @@ def ask(url: str, *, key: str = KEY, timeout: float = 3.0) -> Proposal | Abstain
 
 
 def test_a_proposal(desk: DeskDouble) -> None:
-    assert ask(desk.url) == Proposal(draft_id="drf_01hzzzzzzzzzzzzzzzzzzzzzzz")
+    assert ask(desk.url) == Proposal(draft_id="d1" * 16)
     assert desk.asked[0]["body"]["use"] == "assistant"
     assert desk.asked[0]["body"]["limit"] == 1
 
