@@ -13,6 +13,12 @@ from typing import Any
 CONTRACT = Path(__file__).parents[1] / "contract"
 KEY = "test-key"
 
+
+def example(name: str) -> Any:
+    """An example of the contract, shared with the service's tests."""
+    return json.loads((CONTRACT / f"{name}.json").read_text(encoding="utf-8"))
+
+
 ANSWER, ABSTAIN, REFUSE, BREAK, HANG, REDIRECT, BABBLE, FLOOD, MALFORMED = (
     "answer",
     "abstain",

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import desk_double
 import pytest
 from conftest import free_port
-from desk_double import KEY, DeskDouble
+from desk_double import KEY, DeskDouble, example
 
 from bot.actions.desk_client import (
     Abstained,
@@ -46,14 +46,16 @@ def ask(url: str, *, key: str = KEY, timeout: float = 3.0) -> Proposal | Abstain
 
 
 def test_a_proposal(desk: DeskDouble) -> None:
-    assert ask(desk.url) == Proposal(draft_id="d1" * 16)
+    assert ask(desk.url) == Proposal(
+        draft_id=example("suggestions_response")["suggestions"][0]["draft_id"]
+    )
     assert desk.asked[0]["body"]["use"] == "assistant"
     assert desk.asked[0]["body"]["limit"] == 1
 
 
 def test_an_abstention(desk: DeskDouble) -> None:
     desk.mode = desk_double.ABSTAIN
-    assert ask(desk.url) == Abstained(reason="below_threshold")
+    assert ask(desk.url) == Abstained(reason=example("suggestions_response_abstained")["reason"])
 
 
 @pytest.mark.parametrize(
