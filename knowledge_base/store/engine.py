@@ -12,6 +12,9 @@ from sqlalchemy.orm import Session
 
 # Seconds that a writer waits for another one on SQLite before it is an error (the networks retry for hours).
 BUSY_SECONDS = 30
+# Connections kept, and more while they are needed: the web server works on up to 40 requests at once
+# (anyio's thread limit), and none of them should wait for a connection.
+POOL, OVERFLOW = 8, 40
 
 
 def open_engine(database_url: str) -> Engine:
@@ -26,10 +29,18 @@ def open_engine(database_url: str) -> Engine:
     if url.drivername in {"postgresql", "postgres"}:
         url = url.set(drivername="postgresql+psycopg")
     if url.get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True, isolation_level="READ COMMITTED")
+        return create_engine(
+            url,
+            pool_pre_ping=True,
+            pool_size=POOL,
+            max_overflow=OVERFLOW,
+            isolation_level="READ COMMITTED",
+        )
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+    engine = create_engine(
+        url, connect_args={"timeout": BUSY_SECONDS}, pool_size=POOL, max_overflow=OVERFLOW
+    )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_immediate)
     return engine

@@ -40,9 +40,7 @@ def suggest(
 ) -> SuggestionsOut:
     """Up to `limit` drafts from approved snippets, each cleared by policy; or why there are none."""
     require(identity, Scope.ASSIST if body.use is Use.ASSISTANT else Scope.SUGGEST)
-    desk = desk_of(request)
-    with unit_of_work.write(desk.engine) as session:
-        answer = flow.suggest(desk, session, body.to_request(request_id=request_id(request)))
+    answer = flow.suggest(desk_of(request), body.to_request(request_id=request_id(request)))
     return SuggestionsOut.of(answer)
 
 

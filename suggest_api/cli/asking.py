@@ -38,7 +38,6 @@ def suggest(
 
     with failing_clearly(as_json=as_json), whole_desk() as desk:
         from suggest_api import flow
-        from suggest_api.storage import unit_of_work
 
         request = SuggestionRequest(
             channel=channel,
@@ -47,8 +46,7 @@ def suggest(
             locale=locale,
             limit=limit,
         )
-        with unit_of_work.write(desk.engine) as session:
-            answer = flow.suggest(desk, session, request)
+        answer = flow.suggest(desk, request)
     if as_json:
         from suggest_api.api.wire import SuggestionsOut
 

@@ -15,7 +15,9 @@ def key_create(
     scope: Annotated[
         str, typer.Option(help="suggest, assist, check, drafts, metrics; separated by commas.")
     ],
-    name: Annotated[str, typer.Option(help="Whose key it is; decisions are recorded under it.")],
+    name: Annotated[
+        str, typer.Option(help="Whose key it is; decisions are recorded under it.")
+    ] = "api",
     days: Annotated[int | None, typer.Option(min=1, help="Days until it expires.")] = None,
     as_json: AsJson = False,
 ) -> None:

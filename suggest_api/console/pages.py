@@ -50,9 +50,7 @@ def conversation(
     desk = desk_of(request)
     offered: dict[str, Any] = {}
     if drafts:
-        with unit_of_work.write(desk.engine) as session:
-            found = conversations.get(session, conversation_id)
-            offered = views.suggestions(desk, session, found, who=who, again=True)
+        offered = views.suggestions(desk, conversation_id, who=who, again=True)
     composed = views.Composed(draft_id=draft)
     return whole(desk, conversation_id, who=who, composed=composed, offered=offered)
 
@@ -104,11 +102,8 @@ def drafts_part(
     again: Annotated[bool, Query()] = False,
 ) -> Response:
     """Up to three drafts for what the customer said last; each is stored with its proof."""
-    desk = desk_of(request)
-    with unit_of_work.write(desk.engine) as session:
-        found = conversations.get(session, conversation_id)
-        values = views.suggestions(desk, session, found, who=who, again=again)
-    return page("_drafts.html", who=who, values={"conversation": found, **values})
+    values = views.suggestions(desk_of(request), conversation_id, who=who, again=again)
+    return page("_drafts.html", who=who, values=values)
 
 
 def whole(

@@ -19,6 +19,7 @@ from suggest_api.delivery import service as deliveries
 from suggest_api.drafts import service as drafts
 from suggest_api.drafts.model import Draft, difference
 from suggest_api.flow import Desk
+from suggest_api.storage import unit_of_work
 from suggest_api.values import (
     Abstention,
     Author,
@@ -148,26 +149,21 @@ def composer(
 
 
 def suggestions(
-    desk: Desk,
-    session: Session,
-    conversation: Conversation,
-    *,
-    who: Identity,
-    again: bool = False,
+    desk: Desk, conversation_id: str, *, who: Identity, again: bool = False
 ) -> dict[str, Any]:
-    """Up to three drafts for what the customer said last, or why there is none.
+    """The conversation with up to three drafts for what the customer said last, or why there is none.
 
     Once a person has answered there are none until the customer writes, unless somebody asks `again`.
     """
-    said = [
-        turn
-        for turn in conversations.thread(session, conversation.id)
-        if turn.kind is TurnKind.SAID and turn.text
-    ]
+    with unit_of_work.read(desk.engine) as session:
+        conversation = conversations.get(session, conversation_id)
+        turns = conversations.thread(session, conversation_id)
+    said = [turn for turn in turns if turn.kind is TurnKind.SAID and turn.text]
+    shown: dict[str, Any] = {"conversation": conversation}
     spoke = next((turn.author for turn in reversed(said) if turn.author is not Author.BOT), None)
     if spoke is Author.PERSON and not again:
         silence = "Answered. New drafts come when the customer writes."
-        return {"drafts": (), "silence": silence, "again": True}
+        return {**shown, "drafts": (), "silence": silence, "again": True}
     request = SuggestionRequest(
         channel=conversation.channel,
         messages=tuple(Message(turn.author, turn.text) for turn in said[-CONTEXT:]),
@@ -175,9 +171,9 @@ def suggestions(
         facts=Facts(agent_name=who.name.split()[0]),
         limit=DRAFTS,
     )
-    response: SuggestionResponse = flow.suggest(desk, session, request)
+    response: SuggestionResponse = flow.suggest(desk, request)
     silence = SILENCE[response.reason] if response.reason else ""
-    return {"drafts": response.suggestions, "silence": silence, "again": False}
+    return {**shown, "drafts": response.suggestions, "silence": silence, "again": False}
 
 
 def _verdict(desk: Desk, text: str, *, channel: str) -> tuple[str, tuple[ShownFinding, ...]]:
