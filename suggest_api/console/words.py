@@ -31,6 +31,7 @@ HAND_OVER_WORDS = {
     "desk_unavailable": "The assistant could not reach the approved answers.",
     "vulnerable": "The customer may need special care.",
     "opted_out": "The customer switched automated replies off.",
+    "no_assistant": "There is no assistant here.",
     "bot_slow": "The assistant took too long.",
     "bot_failed": "The assistant failed.",
     "bot_silent": "The assistant had no answer.",

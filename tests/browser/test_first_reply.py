@@ -14,6 +14,7 @@ from playwright.sync_api import Locator, expect
 from knowledge_base.home import Home
 from suggest_api.demo import parts
 from tests.browser.conftest import PASSWORD, ROOT, OpenWindow, Running, Window, started
+from tests.crash.home import copy_home
 from tests.fixtures_generation import TEST_HOME
 
 pytestmark = pytest.mark.browser
@@ -190,6 +191,7 @@ def test_a_session_that_ends_leads_to_the_sign_in_and_back_with_the_words(
     expect(agent.page.locator("#outcome")).to_have_text("Fine to send.")
     agent.keep("laptop-dark")
 
+    agent.session_ends = True
     running.revoke("ben")
 
     expect(agent.page.get_by_label("Password")).to_be_visible(timeout=PATIENCE_MS)
@@ -203,7 +205,9 @@ def test_a_session_that_ends_leads_to_the_sign_in_and_back_with_the_words(
 
 
 @pytest.fixture(scope="module")
-def with_assistant(prepared_home: Home) -> Iterator[Running]:
+def with_assistant(
+    prepared_home: Home, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Running]:
     """All five parts, with the trained assistant of a set-up home."""
     homes = (os.environ.get(TEST_HOME), ROOT / ".firstline", ROOT / "test-artefacts" / "bot-home")
     trained = next(
@@ -217,10 +221,11 @@ def with_assistant(prepared_home: Home) -> Iterator[Running]:
     if trained is None or not parts.BOT_PYTHON.exists():
         reason = "no trained assistant: run `make setup`"
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
-    target = prepared_home.bot / "models"
-    shutil.copytree(trained, target, dirs_exist_ok=True)
+    # A copy: the worker of the other tests has no assistant and would hand over what comes in here.
+    shutil.copytree(trained, prepared_home.bot / "models")
+    home = Home.at(copy_home(prepared_home.root, tmp_path_factory.mktemp("assistant") / "home"))
     names = {"assistant", "actions", "service", "worker", "network"}
-    with started(prepared_home, names=names) as desk:
+    with started(home, names=names) as desk:
         yield desk
 
 
