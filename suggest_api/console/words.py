@@ -32,6 +32,7 @@ HAND_OVER_WORDS = {
     "vulnerable": "The customer may need special care.",
     "opted_out": "The customer switched automated replies off.",
     "no_assistant": "There is no assistant here.",
+    "answer_unavailable": "The approved answer could not be used.",
     "bot_slow": "The assistant took too long.",
     "bot_failed": "The assistant failed.",
     "bot_silent": "The assistant had no answer.",
