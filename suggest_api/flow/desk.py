@@ -14,7 +14,6 @@ from suggest_api.values import Clock
 
 if TYPE_CHECKING:
     from knowledge_base.policy import Policy
-
     from suggest_api.bot_client import BotClient
     from suggest_api.channels.port import Channel
     from suggest_api.suggestions.service import GenerationHolder
