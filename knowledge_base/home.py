@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-DEFAULT_HOME = ".firstline"  # in the working directory, so that a clone keeps its data beside itself
+DEFAULT_HOME = (
+    ".firstline"  # in the working directory, so that a clone keeps its data beside itself
+)
 
 
 @dataclass(frozen=True, slots=True)
