@@ -224,7 +224,7 @@ class NewTurn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboxItem:
-    """A conversation in a list. `last_text` is the newest thing said; `waiting_since` None if answered."""
+    """A conversation in a list. `last_text` is what the customer said last; `waiting_since` None if answered."""
 
     id: str
     name: str

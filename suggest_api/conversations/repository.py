@@ -152,7 +152,12 @@ def items(session: Session, *, waiting: bool, limit: int) -> tuple[InboxItem, ..
     """Conversations that wait for a person, longest first; or the others, newest change first."""
     newest = (
         select(func.max(TurnRow.seq))
-        .where(TurnRow.conversation_id == ConversationRow.id, TurnRow.kind.in_(SAID))
+        .where(
+            TurnRow.conversation_id == ConversationRow.id,
+            TurnRow.kind.in_(SAID),
+            # What the customer wants tells more than the assistant's last polite line.
+            TurnRow.author == Author.CUSTOMER,
+        )
         .correlate(ConversationRow)
         .scalar_subquery()
     )
