@@ -4,7 +4,7 @@ sent.
 
 from knowledge_base.policy.engine import judge
 from knowledge_base.policy.loader import load_policy
-from knowledge_base.policy.model import Finding, Outcome, Policy, Rule, Severity, Verdict
+from knowledge_base.policy.model import Finding, Outcome, Policy, Rule, Severity, Switches, Verdict
 from knowledge_base.policy.reading import Judged
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Policy",
     "Rule",
     "Severity",
+    "Switches",
     "Verdict",
     "judge",
     "load_policy",

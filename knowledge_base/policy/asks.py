@@ -7,70 +7,17 @@ and filler words matter less than they do to patterns over characters.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from knowledge_base.policy.detectors import Detector, Hit, Settings, SettingsError
-from knowledge_base.policy.reading import Judged, Word, plain_word
+from knowledge_base.policy.detectors import Detector, Hit, Settings
+from knowledge_base.policy.disguises import plain_word
+from knowledge_base.policy.phrases import PhraseTable
+from knowledge_base.policy.reading import Judged, Word
 
-_GAP = "~"
-_LONGEST_GAP = 3  # words that a ~ in a phrase may stand for
 _LONGEST_WALK = 16  # words looked at before a verb for a negation or a subject
-
-Phrase = tuple[str, ...]
-
-
-class PhraseTable:
-    """Phrases found by their first word; matching is linear in the text."""
-
-    def __init__(self, phrases: Iterable[str]) -> None:
-        self._by_first: dict[str, list[Phrase]] = {}
-        for text in phrases:
-            phrase = tuple(w if w == _GAP else plain_word(w) for w in text.casefold().split())
-            if not phrase or _GAP in (phrase[0], phrase[-1]):
-                raise SettingsError(f"the phrase {text!r} must begin and end with a word")
-            self._by_first.setdefault(phrase[0], []).append(phrase)
-        for candidates in self._by_first.values():
-            candidates.sort(key=len, reverse=True)
-
-    def end_at(self, words: Sequence[Word], index: int) -> int:
-        """End of the longest phrase that starts at `index`, or 0."""
-        for phrase in self._by_first.get(words[index].text, ()):
-            if end := _match(words, index, phrase):
-                return end
-        return 0
-
-    def spans(self, words: Sequence[Word]) -> list[tuple[int, int]]:
-        """Places of phrases, leftmost and longest first, without overlap."""
-        found = []
-        index = 0
-        while index < len(words):
-            if end := self.end_at(words, index):
-                found.append((index, end))
-                index = end
-            else:
-                index += 1
-        return found
-
-
-def _match(words: Sequence[Word], start: int, phrase: Phrase) -> int:
-    index = start
-    position = 0
-    while position < len(phrase):
-        if phrase[position] == _GAP:
-            target = phrase[position + 1]
-            stop = min(index + _LONGEST_GAP + 1, len(words))
-            while index < stop and words[index].text != target:
-                index += 1
-            if index >= stop:
-                return 0
-        elif index >= len(words) or words[index].text != phrase[position]:
-            return 0
-        else:
-            index += 1
-        position += 1
-    return index
+_LONGEST_REACH = 4  # words between a handling verb, its conjunction and its object
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +42,15 @@ class _Lexicon:
     safe_places: PhraseTable
     warnings: frozenset[str]
     fillers: frozenset[str]
+    needed: PhraseTable
+    needed_for: PhraseTable
+    which: frozenset[str]
+    definitions: PhraseTable
+    whose: frozenset[str]
+    asking_infinitives: frozenset[str]
+    conjunctions: frozenset[str]
+    handling: frozenset[str]
+    recipients: frozenset[str]
     distance: int
 
 
@@ -109,10 +65,12 @@ _WORD_LISTS = (
         "relatives",
         "indirect",
     ),
-    *("anaphors", "towards_us"),
+    *("anaphors", "towards_us", "which", "whose", "asking_infinitives"),
+    *("conjunctions", "handling", "recipients"),
 )
 _KEYS = (
     *("give", "need", "enter", "objects", "negations", "safe_places", "warnings", "fillers"),
+    *("needed", "needed_for", "definitions"),
     *_WORD_LISTS,
     "distance",
 )
@@ -125,12 +83,17 @@ def asks_for(settings: Settings) -> Detector:
     `need` are phrases of needing (we need, can I have). `enter` are verbs that ask only together with a word
     of `towards_us` (here, reply). An asking verb with a `safe_places` phrase and no word of `towards_us` is
     no asking. A negation counts when only `transparent` words, other asking verbs or objects stand between
-    it and the verb. `~` in a phrase stands for up to three words.
+    it and the verb. `needed` are phrases that ask when they follow an object ("your PIN is required") without
+    `needed_for` behind them; `which` words ask in questions; `definitions` (what is) ask only for what is
+    somebody's (`whose`). An object of a `handling` verb in a clause that begins with one of `conjunctions` is
+    not asked for ("after you enter your password").
     """
     settings.expect(*_KEYS)
     lexicon = _lexicon(settings)
 
     def detect(judged: Judged) -> Iterator[Hit]:
+        if not lexicon.objects.may_match(judged.vocabulary):
+            return
         mentioned = False
         for number, group in groupby(judged.words, key=lambda word: word.sentence):
             sentence = _Sentence(tuple(group), judged.asks_at_end(number), lexicon)
@@ -155,6 +118,15 @@ def _lexicon(settings: Settings) -> _Lexicon:
         objects=PhraseTable(settings.phrases("objects")),
         negations=PhraseTable(settings.phrases("negations")),
         safe_places=PhraseTable(settings.phrases("safe_places", required=False)),
+        needed=PhraseTable(settings.phrases("needed", required=False)),
+        needed_for=PhraseTable(settings.phrases("needed_for", required=False)),
+        definitions=PhraseTable(settings.phrases("definitions", required=False)),
+        which=words("which"),
+        whose=words("whose"),
+        asking_infinitives=words("asking_infinitives"),
+        conjunctions=words("conjunctions"),
+        handling=words("handling"),
+        recipients=words("recipients"),
         warnings=words("warnings"),
         fillers=words("fillers"),
         not_after=words("not_after"),
@@ -188,6 +160,8 @@ class _Sentence:
         is_directed = any(word.text in lexicon.towards_us for word in words)
         self._has_safe_place = not is_directed and bool(lexicon.safe_places.spans(words))
         warnings = [i for i, word in enumerate(words) if word.text in lexicon.warnings]
+        purposes = lexicon.needed_for.spans(words)
+        self._last_purpose = purposes[-1][0] if purposes else -1
         self._last_warning = warnings[-1] if warnings else -1
         if is_directed:
             gives += [(start, end, True) for start, end in lexicon.enter.spans(words)]
@@ -200,15 +174,22 @@ class _Sentence:
             return None
         if self._is_bare_question():
             return self.words[0].start, self.words[-1].end
-        starts = [start for start, _ in self.objects]
+        starts = [start for start, end in self.objects if not self._is_handled(start)]
         for start, end, is_giving in self._verbs:
             partner = self._partner(starts, start, end) if starts else None
-            if partner is None and after_mention and self._has_anaphor(end):
+            if partner is not None and self._is_for_others(end, partner[0]):
+                continue
+            if (
+                partner is None
+                and after_mention
+                and self._has_anaphor(end)
+                and not self._is_purpose(start)
+            ):
                 partner = (start, end + 1)
             if partner is not None and not self._is_excused(start, end, is_giving):
                 first, last = min(start, partner[0]), max(end, partner[1])
                 return self.words[first].start, self.words[last - 1].end
-        return self._pleading()
+        return self._needing() or self._which() or self._pleading()
 
     def _is_object(self, start: int, end: int) -> bool:
         before = self.words[start - 1].text if start else ""
@@ -219,12 +200,22 @@ class _Sentence:
         """The object that a verb at [start, end) governs: one behind it, or one that its `it` points back to."""
         index = bisect_left(starts, start)
         if index < len(starts) and starts[index] <= end + self.lexicon.distance:
-            return self.objects[index]
+            place = bisect_left(self.objects, (starts[index], 0))
+            return self.objects[place]
         index = bisect_right(starts, start) - 1
         if index >= 0 and self._has_anaphor(end):
-            found = self.objects[index]
+            found = self.objects[bisect_left(self.objects, (starts[index], 0))]
             return found if start - found[1] <= self.lexicon.distance else None
         return None
+
+    def _is_for_others(self, end: int, found: int) -> bool:
+        """ "Forward them the code": somebody else is to get it."""
+        return end < found and self.words[end].text in self.lexicon.recipients
+
+    def _is_purpose(self, start: int) -> bool:
+        """ "We send a link to confirm it": no request, unlike "we ask you to confirm it"."""
+        before = [word.text for word in self.words[max(start - 2, 0) : start]]
+        return before[-1:] == ["to"] and before[:1] != ["you"]
 
     def _has_anaphor(self, end: int) -> bool:
         """Whether the verb is followed by it, them or the like, with at most one word (us, me) between."""
@@ -233,9 +224,58 @@ class _Sentence:
     def _is_excused(self, start: int, end: int, is_giving: bool) -> bool:
         if end < len(self.words) and self.words[end].text in self.lexicon.indirect:
             return True  # "tell us if your password works"
+        if not is_giving and (self._is_other_infinitive(end) or self._defines(start, end)):
+            return True
         if self._is_negated(start) or end <= self._last_warning:
             return True
         return self._is_done_by_others(start, is_giving) or self._has_safe_place
+
+    def _is_other_infinitive(self, end: int) -> bool:
+        """ "We need to reset your password": a verb follows that does not ask."""
+        after = [word.text for word in self.words[end : end + 3]]
+        if after[:1] == ["you"]:
+            after = after[1:]
+        if after[:1] != ["to"] or len(after) == 1:
+            return False
+        known = self.lexicon.asking_infinitives
+        return after[1] not in known and end + 1 not in {start for start, _, _ in self._verbs}
+
+    def _defines(self, start: int, end: int) -> bool:
+        """ "What is a one-time code?" explains, "what is your code?" asks."""
+        if self.lexicon.definitions.end_at(self.words, start) < end:
+            return False
+        after = {word.text for word in self.words[end : end + _LONGEST_REACH]}
+        return after.isdisjoint(self.lexicon.whose)
+
+    def _is_handled(self, start: int) -> bool:
+        """ "... after you enter your password": what the customer does with the object elsewhere."""
+        for index in range(start - 1, max(start - 1 - _LONGEST_REACH, -1), -1):
+            if self.words[index].text in self.lexicon.handling:
+                before = self.words[max(index - _LONGEST_REACH, 0) : index]
+                return any(word.text in self.lexicon.conjunctions for word in before)
+        return False
+
+    def _needing(self) -> tuple[int, int] | None:
+        """ "Your PIN is needed to proceed": an object, and behind it that it is needed."""
+        for start, end in self.objects:
+            for index in range(end, min(end + 3, len(self.words))):
+                stop = self.lexicon.needed.end_at(self.words, index)
+                if not stop or self._is_negated(start) or self._is_handled(start):
+                    continue
+                if self._last_purpose >= stop:
+                    continue
+                return self.words[start].start, self.words[stop - 1].end
+        return None
+
+    def _which(self) -> tuple[int, int] | None:
+        """ "Which PIN do you use?": a question word right before an object."""
+        for start, end in self.objects if self.is_question else ():
+            before = self.words[max(start - 2, 0) : start]
+            if before and before[0].text in self.lexicon.which and not self._has_safe_place:
+                return before[0].start, self.words[end - 1].end
+            if len(before) > 1 and before[1].text in self.lexicon.which:
+                return before[1].start, self.words[end - 1].end
+        return None
 
     def _is_done_by_others(self, start: int, is_giving: bool) -> bool:
         """Whether not the customer hands over ("we send you"), or not we ask ("anyone who asks for")."""

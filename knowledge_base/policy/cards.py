@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import accumulate
 
 import regex
 
+from knowledge_base.policy import numerals
 from knowledge_base.policy.detectors import Detector, Hit, Settings, SettingsError
 from knowledge_base.policy.reading import Judged
 
@@ -41,8 +43,22 @@ def card_number(settings: Settings) -> Detector:
                 continue
             for start, end in _numbers(folded.text, groups, issuers):
                 yield Hit(folded.span(start, end))
+        yield from _disguised(judged, issuers)
 
     return detect
+
+
+def _disguised(judged: Judged, issuers: tuple[_Issuer, ...]) -> Iterator[Hit]:
+    """Numbers written in words, with letters for digits, or with words between their groups."""
+    for run in numerals.runs(judged.words):
+        if not run.is_disguised:
+            continue  # seen above
+        digits = "".join(numeral.digits for numeral in run.numerals)
+        ends = list(accumulate(len(numeral.digits) for numeral in run.numerals))
+        groups = list(zip([0, *ends], ends, strict=False))
+        for start, end in _numbers(digits, groups, issuers):
+            first, last = bisect_right(ends, start), bisect_left(ends, end)
+            yield Hit((run.numerals[first].start, run.numerals[last].end))
 
 
 _Issuer = tuple[str, str, frozenset[int]]

@@ -44,6 +44,25 @@ class Settings:
             raise SettingsError(f"settings.{key}: every entry must be text; put it in quotes")
         return tuple(value)
 
+    def flag(self, key: str, *, default: bool) -> bool:
+        """True or false."""
+        value = self.values.get(key, default)
+        if not isinstance(value, bool):
+            raise SettingsError(f"settings.{key} must be true or false")
+        return value
+
+    def sets(self, key: str) -> Mapping[str, list[str]]:
+        """Named lists of words; none when the key is missing."""
+        value = self.values.get(key, {})
+        if not isinstance(value, dict) or not all(isinstance(v, list) for v in value.values()):
+            raise SettingsError(f"settings.{key} must map names to lists of words")
+        names = [*value, *(word for words in value.values() for word in words)]
+        if not all(isinstance(name, str) for name in names):
+            raise SettingsError(
+                f"settings.{key}: every name and word must be text; put it in quotes"
+            )
+        return value
+
     def number(self, key: str) -> int:
         """A whole number above 0."""
         value = self.values.get(key)

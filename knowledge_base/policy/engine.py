@@ -13,16 +13,21 @@ NO_POLICY = "NO-POLICY"
 _ENGINE_PACK = "engine"
 
 
-def judge(policy: Policy | None, text: str, *, channel: str, template: bool = False) -> Verdict:
+def judge(
+    policy: Policy | None, text: str, *, channel: str, template: bool = False, locale: str = "en"
+) -> Verdict:
     """The verdict on `text` for a channel; `template` allows well-formed slots and judges their worst case.
+
+    Only packs that are on for the channel and the locale judge.
 
     Never raises: a rule that fails, and a policy that is missing or empty, give a blocking finding.
     """
-    if policy is None or not policy.rules:
+    rules = () if policy is None else policy.rules_for(channel=channel, locale=locale)
+    if not rules:
         findings: list[Finding] = [_refusal(NO_POLICY, "no policy rules are loaded")]
     else:
-        judged = Judged(text, channel, template)
-        findings = [finding for rule in policy.rules for finding in _apply(rule, judged)]
+        judged = Judged(text, channel, template, locale)
+        findings = [finding for rule in rules for finding in _apply(rule, judged)]
     return Verdict(
         outcome=_outcome(findings),
         policy_version="" if policy is None else policy.version,

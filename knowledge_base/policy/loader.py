@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from importlib import resources
+from importlib import metadata, resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from types import MappingProxyType
@@ -17,10 +17,21 @@ from knowledge_base.errors import PolicyError
 from knowledge_base.policy.asks import asks_for
 from knowledge_base.policy.cards import card_number
 from knowledge_base.policy.detectors import Detector, Factory, Settings, SettingsError
+from knowledge_base.policy.disguises import DATA_FILES
 from knowledge_base.policy.links import allowed_links
 from knowledge_base.policy.model import Finding, Policy, Rule, Severity
+from knowledge_base.policy.personal import email_address, iban, national_number, telephone
 from knowledge_base.policy.reading import Judged
-from knowledge_base.policy.shape import characters, length, unfilled
+from knowledge_base.policy.says import says
+from knowledge_base.policy.shape import characters, length, network_length, unfilled
+from knowledge_base.policy.style import (
+    emoji_limit,
+    mixed_scripts,
+    pattern,
+    shouting,
+    styled_letters,
+)
+from knowledge_base.policy.switches import SWITCHES, read_switches
 
 FORMAT = 1
 FEWEST_EXAMPLES = 5  # of each kind: fewer show nothing about a rule
@@ -31,14 +42,28 @@ DETECTORS: Mapping[str, Factory] = MappingProxyType(
         "asks_for": asks_for,
         "card_number": card_number,
         "characters": characters,
+        "email_address": email_address,
+        "emoji_limit": emoji_limit,
+        "iban": iban,
         "length": length,
+        "mixed_scripts": mixed_scripts,
+        "national_number": national_number,
+        "network_length": network_length,
+        "pattern": pattern,
+        "says": says,
+        "shouting": shouting,
+        "styled_letters": styled_letters,
+        "telephone": telephone,
         "unfilled": unfilled,
     }
 )
+_JUDGING_LIBRARIES = ("phonenumbers", "regex")  # their tables decide what a number or a letter is
 LEXICON = "lexicon.yaml"  # not a pack: settings that all rules of a detector share
 _PACK_KEYS = frozenset({"format", "pack", "rules"})
 _TEXT_KEYS = ("id", "title", "reason", "mend", "source", "detector")
-_RULE_KEYS = frozenset({*_TEXT_KEYS, "severity", "settings", "must_flag", "must_pass"})
+_RULE_KEYS = frozenset(
+    {*_TEXT_KEYS, "severity", "settings", "must_flag", "must_pass", "examples_channel"}
+)
 
 
 def load_policy(directory: Path | None = None) -> Policy:
@@ -52,7 +77,9 @@ def load_policy(directory: Path | None = None) -> Policy:
     )
     files = _yaml_files(folder)
     lexicon = _lexicon([file for file in files if file.name == LEXICON])
-    packs = [(file.name, _read_pack(file)) for file in files if file.name != LEXICON]
+    chosen = [_read(file) for file in files if file.name == SWITCHES]
+    others = (LEXICON, SWITCHES)
+    packs = [(file.name, _read_pack(file)) for file in files if file.name not in others]
     rules: list[Rule] = []
     for name, pack in packs:
         rules += _rules(name, pack, lexicon)
@@ -61,7 +88,11 @@ def load_policy(directory: Path | None = None) -> Policy:
         raise PolicyError(
             f"{folder}: there is no policy pack (*.yaml); an empty policy is refused"
         )
-    return Policy(version=_version([lexicon, *(pack for _, pack in packs)]), rules=tuple(rules))
+    return Policy(
+        version=_version([lexicon, *chosen, *(pack for _, pack in packs)]),
+        rules=tuple(rules),
+        switches=read_switches(chosen[0] if chosen else None, {pack["pack"] for _, pack in packs}),
+    )
 
 
 def _yaml_files(folder: Traversable) -> list[Traversable]:
@@ -149,10 +180,19 @@ def _rule(where: str, pack: str, entry: Mapping[str, Any], lexicon: Mapping[str,
     if factory is None:
         raise PolicyError(f"{where}: detector must be one of {', '.join(DETECTORS)}")
     try:
-        detector = factory(Settings({**lexicon.get(detector_name, {}), **settings}))
+        detector = factory(Settings(_merged(lexicon.get(detector_name, {}), settings)))
     except (SettingsError, ValueError) as error:
         raise PolicyError(f"{where}: {error}") from error
-    return _assembled(detector, severity, pack, words, _examples(where, entry))
+    channel = str(entry.get("examples_channel", "generic"))
+    return _assembled(detector, severity, pack, words, _examples(where, entry), channel)
+
+
+def _merged(shared: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """A rule's own settings win over the shared ones; of named sets, each on its own."""
+    merged = {**shared, **own}
+    if isinstance(shared.get("sets"), dict) and isinstance(own.get("sets"), dict):
+        merged["sets"] = {**shared["sets"], **own["sets"]}
+    return merged
 
 
 def _assembled(
@@ -161,6 +201,7 @@ def _assembled(
     pack: str,
     words: Mapping[str, str],
     examples: tuple[tuple[str, ...], tuple[str, ...]],
+    examples_channel: str,
 ) -> Rule:
     rule_id, reason, mend = words["id"], words["reason"], words["mend"]
 
@@ -182,6 +223,7 @@ def _assembled(
         must_flag=must_flag,
         must_pass=must_pass,
         judge=judge,
+        examples_channel=examples_channel,
     )
 
 
@@ -227,5 +269,10 @@ def _version(packs: list[dict[str, Any]]) -> str:
         files = (file for file in package.joinpath(folder).iterdir() if file.name.endswith(".py"))
         for file in sorted(files, key=lambda f: f.name):
             digest.update(file.read_bytes())
-    digest.update(package.joinpath("content", "tlds.txt").read_bytes())
+    content = package.joinpath("content")
+    digest.update(content.joinpath("tlds.txt").read_bytes())
+    for name in DATA_FILES:
+        digest.update(content.joinpath("reading", name).read_bytes())
+    for library in _JUDGING_LIBRARIES:
+        digest.update(metadata.version(library).encode())
     return digest.hexdigest()

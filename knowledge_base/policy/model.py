@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -108,11 +108,50 @@ class Rule:
     must_flag: tuple[str, ...]
     must_pass: tuple[str, ...]
     judge: Callable[[Judged], Iterable[Finding]]
+    examples_channel: str = "generic"  # the channel that the examples are judged for
+
+
+@dataclass(frozen=True, slots=True)
+class Switches:
+    """Which packs are on: for everybody, and differently for a channel or a locale; the locale wins.
+
+    A pack that is not named is on: forgetting one must not open the gate.
+    """
+
+    brand: str = ""
+    packs: Mapping[str, bool] = field(default_factory=dict)
+    channels: Mapping[str, Mapping[str, bool]] = field(default_factory=dict)
+    locales: Mapping[str, Mapping[str, bool]] = field(default_factory=dict)
+
+    def is_on(self, pack: str, *, channel: str, locale: str) -> bool:
+        """Whether a pack judges texts for a channel and a locale such as "en" or "en-GB"."""
+        language = locale.partition("-")[0]
+        for chosen in (
+            self.locales.get(locale),
+            self.locales.get(language),
+            self.channels.get(channel),
+            self.packs,
+        ):
+            if chosen is not None and pack in chosen:
+                return chosen[pack]
+        return True
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The rules in force; `version` changes with any rule, pack or line of rule code."""
+    """The rules of all packs, and which packs are on; `version` changes with any rule, pack, switch or line of
+    rule code.
+    """
 
     version: str
     rules: tuple[Rule, ...]
+    switches: Switches = field(default_factory=Switches)
+
+    def rules_for(self, *, channel: str, locale: str = "en") -> tuple[Rule, ...]:
+        """The rules that judge texts for a channel and a locale."""
+        on = {
+            pack
+            for pack in {rule.pack for rule in self.rules}
+            if self.switches.is_on(pack, channel=channel, locale=locale)
+        }
+        return tuple(rule for rule in self.rules if rule.pack in on)

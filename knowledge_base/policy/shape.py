@@ -11,7 +11,14 @@ import regex
 from knowledge_base.errors import WordingError
 from knowledge_base.policy.detectors import Detector, Hit, Settings
 from knowledge_base.policy.reading import Judged
-from knowledge_base.wording import MalformedSlot, UnusableText, normalise, slots_in, worst_case
+from knowledge_base.wording import (
+    MalformedSlot,
+    UnusableText,
+    network_lengths,
+    normalise,
+    slots_in,
+    worst_case,
+)
 
 # Up to four braces on a side: without a bound a long run of braces would take quadratic time.
 _BRACES = regex.compile(r"\$?\{{1,4}+[^{}\n]{0,60}+\}{1,4}+|[{}]++")
@@ -47,6 +54,24 @@ def _length(judged: Judged) -> Iterator[Hit]:
             ),
             mend=f"shorten it by {excess}",
         )
+
+
+def network_length(settings: Settings) -> Detector:
+    """The text is longer than the channel's network takes, in the network's own unit."""
+    settings.expect()
+
+    def detect(judged: Judged) -> Iterator[Hit]:
+        for length in network_lengths(judged.text, judged.channel):
+            if not length.fits:
+                yield Hit(
+                    None,
+                    reason=(
+                        f"{length.network} takes {length.cap:,} {length.unit}, this is "
+                        f"{length.used:,} ({length.explanation})"
+                    ),
+                )
+
+    return detect
 
 
 def characters(settings: Settings) -> Detector:

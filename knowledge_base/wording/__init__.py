@@ -13,6 +13,12 @@ from knowledge_base.wording.characters import (
 )
 from knowledge_base.wording.length import LIMIT, Length, measure
 from knowledge_base.wording.links import links_in, top_level_domains
+from knowledge_base.wording.networks import (
+    NETWORKS,
+    NetworkLength,
+    count_emoji,
+    network_lengths,
+)
 from knowledge_base.wording.slots import (
     SLOTS,
     BadSlotValue,
@@ -29,6 +35,7 @@ from knowledge_base.wording.slots import (
 
 __all__ = [
     "LIMIT",
+    "NETWORKS",
     "SLOTS",
     "BadSlotValue",
     "CleanText",
@@ -36,14 +43,17 @@ __all__ = [
     "Length",
     "MalformedSlot",
     "MissingSlotValue",
+    "NetworkLength",
     "Slot",
     "Span",
     "UnknownSlot",
     "UnusableText",
     "clean_customer_text",
+    "count_emoji",
     "fill",
     "links_in",
     "measure",
+    "network_lengths",
     "normalise",
     "slots_in",
     "top_level_domains",

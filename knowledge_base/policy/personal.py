@@ -1,0 +1,209 @@
+"""Rules on personal data in a text: bank accounts, telephone numbers, e-mail addresses, national numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
+from types import MappingProxyType
+
+import regex
+
+from knowledge_base.policy.detectors import Detector, Hit, Settings, SettingsError
+from knowledge_base.policy.reading import Judged
+
+_IBAN_START = regex.compile(r"(?<![\p{L}\p{N}])[a-z]{2}[ -]?[0-9]{2}")
+# Lengths by country (ISO 13616 registry): those of SEPA and a few more.
+_IBAN_LENGTHS: Mapping[str, int] = MappingProxyType(
+    {
+        country: length
+        for length, countries in (
+            *(
+                (15, ("no",)),
+                (16, ("be",)),
+                (18, ("dk", "fi", "fo", "gl", "nl")),
+                (19, ("mk", "si")),
+            ),
+            *((20, ("at", "ba", "ee", "lt", "xk")), (21, ("ch", "hr", "li", "lv"))),
+            *((22, ("bg", "de", "gb", "ge", "ie", "me", "rs")), (23, ("ae", "gi", "il"))),
+            *((24, ("ad", "cz", "es", "md", "pk", "ro", "sa", "se", "sk", "tn")), (25, ("pt",))),
+            *((26, ("is", "tr")), (27, ("fr", "gr", "it", "mc", "sm")), (31, ("mt",))),
+            *((28, ("al", "az", "cy", "hu", "lb", "pl")), (29, ("br", "ps", "qa", "ua"))),
+            *((30, ("jo", "kw")),),
+        )
+        for country in countries
+    }
+)
+_LONGEST_SEPARATED = 2  # an IBAN is written with at most a space or dash between its groups
+_MOST_TELEPHONES = 8  # candidates looked at in one text; more are no conversation
+_TELEPHONE = regex.compile(
+    r"(?<![\p{L}\p{N}])(?:\+|00)?+\(?[0-9](?:[ ().\-/\u2010-\u2015]{0,3}+[0-9]){6,16}+(?![\p{L}\p{N}])"
+)
+_EMAIL = regex.compile(
+    r"(?<![\p{L}\p{N}])[\p{L}\p{N}._%+-]{1,64}+(?:@|\s?[(\[{]at[)\]}]\s?|\s+at\s+)"
+    r"(?P<host>[\p{L}\p{N}-]{1,63}+(?:(?:\.|\s?[(\[{]dot[)\]}]\s?|\s+dot\s+)[\p{L}\p{N}-]{2,63}+){1,4}+)"
+)
+_DOT = regex.compile(r"\s?[(\[{]dot[)\]}]\s?|\s+dot\s+")
+
+
+def iban(settings: Settings) -> Detector:
+    """An IBAN: a country, its length, and 1 modulo 97 (ISO 13616)."""
+    settings.expect()
+
+    def detect(judged: Judged) -> Iterator[Hit]:
+        text = judged.folded.text
+        for match in _IBAN_START.finditer(text):
+            length = _IBAN_LENGTHS.get(match.group()[:2])
+            if length and (end := _iban_end(text, match.start(), length)):
+                yield Hit(judged.folded.span(match.start(), end))
+
+    return detect
+
+
+def _iban_end(text: str, start: int, length: int) -> int:
+    """End of a valid IBAN of `length` characters that starts here, 0 if there is none."""
+    characters: list[str] = []
+    gap = 0
+    for index in range(start, len(text)):
+        character = text[index]
+        if character.isascii() and character.isalnum():
+            characters.append(character)
+            gap = 0
+            if len(characters) == length:
+                return index + 1 if _mod_97("".join(characters)) else 0
+        elif character not in " -" or (gap := gap + 1) >= _LONGEST_SEPARATED:
+            return 0
+    return 0
+
+
+def _mod_97(account: str) -> bool:
+    digits = "".join(str(int(character, 36)) for character in account[4:] + account[:4])
+    return int(digits) % 97 == 1
+
+
+def telephone(settings: Settings) -> Detector:
+    """A valid telephone number of a person: mobile, fixed line or voice over IP.
+
+    Freephone and service numbers are how customers reach a company and pass, and so does any of `allowed`.
+    Numbers without a country code are read in each of the locale's `regions`, and only when they begin with 0
+    or are written in groups, so that references are left alone.
+    """
+    # Imported here: it reads tables of every country, which only a process that judges needs.
+    import phonenumbers
+
+    settings.expect("regions", "allowed")
+    regions = settings.sets("regions")
+    allowed = {_digits(number) for number in settings.phrases("allowed", required=False)}
+    kinds = phonenumbers.PhoneNumberType
+    personal = {kinds.MOBILE, kinds.FIXED_LINE, kinds.FIXED_LINE_OR_MOBILE, kinds.VOIP}
+    personal |= {kinds.PERSONAL_NUMBER, kinds.PAGER}
+
+    def is_personal(number: str, region: str | None) -> bool:
+        try:
+            parsed = phonenumbers.parse(number, region)
+        except phonenumbers.NumberParseException:
+            return False
+        return phonenumbers.number_type(parsed) in personal
+
+    def detect(judged: Judged) -> Iterator[Hit]:
+        folded = judged.folded
+        for match in islice(_TELEPHONE.finditer(folded.text), _MOST_TELEPHONES):
+            number = match.group()
+            if _digits(number) in allowed:
+                continue
+            if any(is_personal(number, r) for r in _regions(number, regions, judged.locale)):
+                yield Hit(folded.span(*match.span()))
+
+    is_personal("+442079460000", None)  # loads the tables now rather than with the first customer
+    return detect
+
+
+def _digits(number: str) -> str:
+    return "".join(character for character in number if character.isdigit())
+
+
+def _regions(number: str, regions: Mapping[str, list[str]], locale: str) -> tuple[str | None, ...]:
+    if number.startswith("+"):
+        return (None,)
+    if not (number.startswith(("0", "(")) or len(regex.findall(r"[0-9]+", number)) > 2):
+        return ()
+    return tuple(regions.get(locale.partition("-")[0], ()))
+
+
+def email_address(settings: Settings) -> Detector:
+    """An e-mail address, also written with "at" and "dot", that is not on one of `hosts`."""
+    settings.expect("hosts")
+    hosts = frozenset(host.casefold() for host in settings.phrases("hosts"))
+
+    def detect(judged: Judged) -> Iterator[Hit]:
+        folded = judged.folded
+        for match in _EMAIL.finditer(folded.text):
+            host = _DOT.sub(".", match.group("host"))
+            is_spoken = "@" not in match.group()
+            if is_spoken and "dot" not in match.group():
+                continue  # "look at quillhaven.example.com" is no address
+            if host not in hosts:
+                yield Hit(folded.span(*match.span()))
+
+    return detect
+
+
+def _nhs(number: str) -> bool:
+    """The check digit of the NHS number: weights 10 to 2, modulo 11."""
+    digits = [int(digit) for digit in _digits(number)]
+    total = sum(digit * weight for digit, weight in zip(digits, range(10, 1, -1), strict=False))
+    return (11 - total % 11) % 11 == digits[9]
+
+
+def _dni(number: str) -> bool:
+    """The letter of the Spanish DNI: the number modulo 23 in a fixed alphabet."""
+    return "trwagmyfpdxbnjzsqvhlcke"[int(_digits(number)) % 23] == number[-1]
+
+
+def _nir(number: str) -> bool:
+    """The key of the French NIR: 97 minus the number modulo 97."""
+    digits = _digits(number)
+    return 97 - int(digits[:13]) % 97 == int(digits[13:])
+
+
+def _always(number: str) -> bool:
+    return True
+
+
+_NATIONAL: Mapping[str, tuple[str, Callable[[str], bool]]] = MappingProxyType(
+    {
+        "uk_nino": (
+            r"(?!bg|gb|nk|kn|tn|nt|zz)[a-ceghj-prtw-z][a-ceghj-nprtw-z](?:[ -]?[0-9]{2}){3}[ -]?[a-d]",
+            _always,
+        ),
+        "uk_nhs": (r"[0-9]{3}[ -][0-9]{3}[ -][0-9]{4}", _nhs),
+        "us_ssn": (r"(?!000|666|9)[0-9]{3}[- ](?!00)[0-9]{2}[- ](?!0000)[0-9]{4}", _always),
+        "es_dni": (r"[0-9]{8}[ -]?[a-hj-np-tv-z]", _dni),
+        "fr_nir": (
+            r"[12][ ]?[0-9]{2}[ ]?[0-9]{2}[ ]?[0-9]{2}[ ]?[0-9]{3}[ ]?[0-9]{3}[ ]?[0-9]{2}",
+            _nir,
+        ),
+        "it_codice_fiscale": (r"[a-z]{6}[0-9]{2}[a-ehlmpr-t][0-9]{2}[a-z][0-9]{3}[a-z]", _always),
+    }
+)
+
+
+def national_number(settings: Settings) -> Detector:
+    """A national number of one of `kinds`: UK National Insurance and NHS, US SSN, ES DNI, FR NIR, IT codice
+    fiscale, with its check where it has one.
+    """
+    settings.expect("kinds")
+    patterns = []
+    for kind in settings.phrases("kinds"):
+        if kind not in _NATIONAL:
+            raise SettingsError(f"settings.kinds: {kind!r} is not known: {', '.join(_NATIONAL)}")
+        pattern, is_valid = _NATIONAL[kind]
+        bounded = regex.compile(rf"(?<![\p{{L}}\p{{N}}])(?:{pattern})(?![\p{{L}}\p{{N}}])")
+        patterns.append((bounded, is_valid))
+
+    def detect(judged: Judged) -> Iterator[Hit]:
+        for pattern, is_valid in patterns:
+            for match in pattern.finditer(judged.folded.text):
+                if is_valid(match.group()):
+                    yield Hit(judged.folded.span(*match.span()))
+
+    return detect

@@ -1,0 +1,212 @@
+"""Phrases over words: the small language that packs are written in, and its matcher.
+
+A phrase is words separated by spaces. `a|b` is one of several words, `(a b|c)` one of several groups,
+`<name>` one of a named set, `word+` the word with its regular endings (-s, -ed, -ing), `word?` may be missing, `#` a number in digits or words, `~` up to
+three words of any kind. Matching is linear in the text: every element looks at a bounded number of words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import regex
+
+from knowledge_base.policy.detectors import SettingsError
+from knowledge_base.policy.disguises import plain_word
+from knowledge_base.policy.reading import Word
+
+GAP = "~"
+NUMBER = "#"
+LONGEST_GAP = 3  # words that a ~ in a phrase may stand for
+_VOWELS = "aeiou"
+_GROUP = regex.compile(r"\(([^()]++)\)")
+_ONE_WORD = regex.compile(r"[\p{L}\p{N}][\p{L}\p{N}'’]*+")
+_NUMBER_WORDS = frozenset(
+    [
+        *("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
+        *("eleven", "twelve", "fifteen", "twenty", "thirty", "forty", "fifty", "sixty"),
+        *("hundred", "couple", "few"),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Element:
+    """One place of a phrase; `words` is None for a gap."""
+
+    words: frozenset[str] | None
+    is_number: bool = False
+    is_optional: bool = False
+
+    def fits(self, text: str) -> bool:
+        if self.words is not None and text in self.words:
+            return True
+        return self.is_number and is_number(text)
+
+
+Sets = Mapping[str, Iterable[str]]
+_Phrase = tuple[_Element, ...]
+
+
+def is_number(text: str) -> bool:
+    """Whether a word is a number: digits, perhaps with a unit ("48h"), or a number word."""
+    return text[0].isdigit() or text in _NUMBER_WORDS
+
+
+def forms(word: str) -> frozenset[str]:
+    """A word with its regular endings: refund, refunds, refunded, refunding."""
+    stem = word[:-1] if word.endswith("e") else word
+    found = {word, word + "s", stem + "ed", stem + "ing"}
+    if word.endswith(("s", "x", "z", "ch", "sh")):
+        found.add(word + "es")
+    if word.endswith("y") and word[-2:-1] not in _VOWELS:
+        found |= {word[:-1] + "ies", word[:-1] + "ied"}
+    is_short = len(word) > 2 and word[-1] not in _VOWELS + "wxy" and word[-2] in _VOWELS
+    if is_short and word[-3] not in _VOWELS:
+        found |= {word + word[-1] + "ed", word + word[-1] + "ing"}
+    return frozenset(found)
+
+
+class PhraseTable:
+    """Phrases found by their first word."""
+
+    def __init__(
+        self,
+        phrases: Iterable[str],
+        sets: Sets | None = None,
+        *,
+        stops: frozenset[str] = frozenset(),
+    ) -> None:
+        """`stops` are words that a gap may not pass over. Raises SettingsError for a phrase that is none."""
+        self._stops = stops
+        self._by_first: dict[str, list[_Phrase]] = {}
+        self._numbers_first: list[_Phrase] = []
+        for text in (alternative for phrase in phrases for alternative in _ungrouped(phrase)):
+            for phrase in _without_optional_start(_parse(text, sets or {})):
+                for word in phrase[0].words or ():
+                    self._by_first.setdefault(word, []).append(phrase)
+                if phrase[0].is_number:
+                    self._numbers_first.append(phrase)
+        self._firsts = frozenset(self._by_first)
+
+    def may_match(self, vocabulary: frozenset[str]) -> bool:
+        """A quick no when not even a first word is there."""
+        return bool(self._numbers_first) or not self._firsts.isdisjoint(vocabulary)
+
+    def end_at(self, words: Sequence[Word], index: int) -> int:
+        """End of the longest phrase that starts at `index`, or 0."""
+        text = words[index].text
+        candidates = self._by_first.get(text, ())
+        best = max((self._match(words, index, phrase, 0) for phrase in candidates), default=0)
+        if self._numbers_first and is_number(text):
+            numbered = (self._match(words, index, phrase, 0) for phrase in self._numbers_first)
+            best = max(best, *numbered)
+        return best
+
+    def spans(self, words: Sequence[Word]) -> list[tuple[int, int]]:
+        """Places of phrases, leftmost and longest first, without overlap."""
+        found = []
+        index = 0
+        while index < len(words):
+            if end := self.end_at(words, index):
+                found.append((index, end))
+                index = end
+            else:
+                index += 1
+        return found
+
+    def _match(self, words: Sequence[Word], index: int, phrase: _Phrase, position: int) -> int:
+        """End of the phrase's longest match in one sentence from `position` on, 0 if there is none."""
+        while position < len(phrase):
+            element = phrase[position]
+            position += 1
+            if element.words is None:
+                stops = range(index, self._gap_end(words, index) + 1)
+                return max((self._match(words, at, phrase, position) for at in stops), default=0)
+            fits = (
+                index < len(words)
+                and (
+                    not index
+                    or words[index].sentence == words[index - 1].sentence
+                    or position == 1
+                )
+                and element.fits(words[index].text)
+            )
+            if element.is_optional:
+                taken = self._match(words, index + 1, phrase, position) if fits else 0
+                return max(taken, self._match(words, index, phrase, position))
+            if not fits:
+                return 0
+            index += 1
+        return index
+
+    def _gap_end(self, words: Sequence[Word], index: int) -> int:
+        """The last place a gap that starts at `index` may reach."""
+        for end in range(index, min(index + LONGEST_GAP, len(words) - 1)):
+            starts_sentence = words[end].sentence != words[end - 1].sentence
+            if words[end].text in self._stops or starts_sentence:
+                return end
+        return min(index + LONGEST_GAP, len(words) - 1)
+
+
+def _ungrouped(text: str) -> list[str]:
+    """The phrases that a phrase with groups stands for."""
+    group = _GROUP.search(text)
+    if group is None:
+        return [text]
+    return [
+        phrase
+        for option in group.group(1).split("|")
+        for phrase in _ungrouped(text[: group.start()] + option + text[group.end() :])
+    ]
+
+
+def _parse(text: str, sets: Sets) -> _Phrase:
+    parts = text.casefold().split()
+    if not parts or GAP in (parts[0], parts[-1]):
+        raise SettingsError(f"the phrase {text!r} must begin and end with a word")
+    phrase = tuple(_element(part, sets, text) for part in parts)
+    if all(element.is_optional for element in phrase):
+        raise SettingsError(f"the phrase {text!r} must have a word that may not be missing")
+    return phrase
+
+
+def _element(part: str, sets: Sets, phrase: str) -> _Element:
+    if part == GAP:
+        return _Element(None)
+    is_optional = part.endswith("?")
+    words: set[str] = set()
+    is_numeric = False
+    for option in part.removesuffix("?").split("|"):
+        if option == NUMBER:
+            is_numeric = True
+        elif option.startswith("<"):
+            words |= _named(option, sets, phrase)
+        elif option.endswith("+"):
+            words |= {plain_word(form) for form in forms(option[:-1])}
+        elif _ONE_WORD.fullmatch(option):
+            words.add(plain_word(option))
+        else:
+            raise SettingsError(
+                f"the phrase {phrase!r}: {option!r} is not one word as texts are read"
+            )
+    return _Element(frozenset(words), is_numeric, is_optional)
+
+
+def _named(option: str, sets: Sets, phrase: str) -> set[str]:
+    name = option.strip("<>")
+    if name not in sets:
+        known = ", ".join(sorted(sets)) or "none"
+        raise SettingsError(f"the phrase {phrase!r} names the set {name!r}; known: {known}")
+    return {plain_word(word.casefold()) for word in sets[name]}
+
+
+def _without_optional_start(phrase: _Phrase) -> list[_Phrase]:
+    """The phrase, and the shorter ones that it is when its first words are missing."""
+    found = [phrase]
+    while phrase[0].is_optional:
+        phrase = phrase[1:]
+        if phrase[0].words is not None:
+            found.append(phrase)
+    return found

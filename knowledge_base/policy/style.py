@@ -1,0 +1,123 @@
+"""Rules on how a text looks: shouting, emoji, letters of mixed scripts, styled letters; and patterns of packs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import regex
+
+from knowledge_base.policy.detectors import Detector, Hit, Settings, SettingsError
+from knowledge_base.policy.disguises import lookalikes
+from knowledge_base.policy.phrases import PhraseTable
+from knowledge_base.policy.reading import Judged
+from knowledge_base.wording import count_emoji
+
+_LATIN_WORD = regex.compile(r"[\p{L}\p{M}]++")
+_LATIN = regex.compile(r"\p{Latin}")
+_CAPITAL_WORD = regex.compile(r"(?<![\p{L}\p{N}])\p{Lu}[\p{Lu}'’]++(?![\p{L}\p{N}-])")
+_SHOUTED_MARKS = regex.compile(r"[!?](?:\s?[!?])++")
+_STYLED = regex.compile(
+    r"[\uff21-\uff3a\uff41-\uff5a\u24b6-\u24e9\U0001d400-\U0001d7ff\U0001f130-\U0001f189]"
+    r"|[ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ]{3,}+"
+)
+
+
+def shouting(settings: Settings) -> Detector:
+    """`words` or more words in capitals in a row, or several exclamation or question marks together.
+
+    Words of `allowed` (brand names, abbreviations) do not count.
+    """
+    settings.expect("words", "allowed")
+    most = settings.number("words")
+    allowed = frozenset(settings.phrases("allowed", required=False))
+
+    def detect(judged: Judged) -> Iterator[Hit]:
+        run: list[tuple[int, int]] = []
+        for match in _CAPITAL_WORD.finditer(judged.text):
+            if match.group() in allowed:
+                continue
+            between = judged.text[run[-1][1] : match.start()] if run else ""
+            if any(character.islower() for character in between):
+                run = []
+            run.append(match.span())
+            if len(run) == most:
+                yield Hit((run[0][0], run[-1][1]))
+        for match in _SHOUTED_MARKS.finditer(judged.text):
+            yield Hit(match.span())
+
+    return detect
+
+
+def emoji_limit(settings: Settings) -> Detector:
+    """More than `most` emoji."""
+    settings.expect("most")
+    most = settings.number("most")
+
+    def detect(judged: Judged) -> Iterator[Hit]:
+        if judged.text.isascii():
+            return
+        found = count_emoji(judged.text)
+        if found > most:
+            yield Hit(None, reason=f"the text has {found} emoji; at most {most} are allowed")
+
+    return detect
+
+
+def mixed_scripts(settings: Settings) -> Detector:
+    """A word with Latin letters and letters of another script that only look like Latin ones."""
+    settings.expect()
+
+    def detect(judged: Judged) -> Iterator[Hit]:
+        if judged.text.isascii():
+            return
+        table = lookalikes()
+        for match in _LATIN_WORD.finditer(judged.text):
+            word = match.group()
+            if word.isascii() or _LATIN.search(word) is None:
+                continue
+            others = (c for c in word.casefold() if ord(c) in table and not _LATIN.match(c))
+            if any(others):
+                yield Hit(match.span())
+
+    return detect
+
+
+def styled_letters(settings: Settings) -> Detector:
+    """Letters from blocks for mathematics, circles or full width: screen readers stumble, filters are dodged."""
+    settings.expect()
+
+    def detect(judged: Judged) -> Iterator[Hit]:
+        if not judged.text.isascii() and (match := _STYLED.search(judged.text)):
+            yield Hit(match.span())
+
+    return detect
+
+
+def pattern(settings: Settings) -> Detector:
+    """A regular expression of the pack over the folded text (lower case, nothing hidden).
+
+    With `near`, one of these phrases must be in the text; with `unless`, none may be. Patterns must be linear;
+    the tests try each against hostile repetition.
+    """
+    settings.expect("patterns", "near", "unless", "case")
+    keep_case = settings.flag("case", default=False)
+    try:
+        compiled = [regex.compile(text) for text in settings.phrases("patterns")]
+    except regex.error as error:
+        raise SettingsError(f"settings.patterns: {error}") from error
+    near = PhraseTable(settings.phrases("near", required=False))
+    unless = PhraseTable(settings.phrases("unless", required=False))
+    needs_near = "near" in settings.values
+
+    def detect(judged: Judged) -> Iterator[Hit]:
+        folded = judged.folded
+        view = judged.text if keep_case else folded.text
+        hits = [match.span() for found in compiled for match in found.finditer(view)]
+        if not hits or (needs_near and not near.spans(judged.words)):
+            return
+        if unless.spans(judged.words):
+            return
+        for start, end in hits:
+            yield Hit((start, end) if keep_case else folded.span(start, end))
+
+    return detect
