@@ -1,11 +1,14 @@
-"""The commands `firstline kb ...` and `firstline encoder ...`; the service's command line mounts both groups."""
+"""The commands `firstline kb`, `firstline encoder` and `firstline policy`; the service's command line mounts the
+groups.
+"""
 
 import typer
 
 from knowledge_base.cli import content, generations
 from knowledge_base.cli.generations import encoder_app
+from knowledge_base.cli.policy import policy_app
 
-__all__ = ["encoder_app", "kb_app"]
+__all__ = ["encoder_app", "kb_app", "policy_app"]
 
 kb_app = typer.Typer(
     name="kb", help="Snippets: import, export, check, build.", no_args_is_help=True

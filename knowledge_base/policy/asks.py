@@ -94,8 +94,14 @@ def asks_for(settings: Settings) -> Detector:
     def detect(judged: Judged) -> Iterator[Hit]:
         if not lexicon.objects.may_match(judged.vocabulary):
             return
+        objects = {
+            judged.words[start].sentence
+            for start, _ in lexicon.objects.spans(judged.words, judged.vocabulary)
+        }
         mentioned = False
         for number, group in groupby(judged.words, key=lambda word: word.sentence):
+            if number not in objects and not mentioned:
+                continue  # most sentences; whatever comes is then not asked for
             sentence = _Sentence(tuple(group), judged.asks_at_end(number), lexicon)
             span = sentence.asking(after_mention=mentioned)
             mentioned = bool(sentence.objects)

@@ -24,6 +24,8 @@ _ONE_AS_I = str.maketrans("1|", "ii")
 # Signs that are read as letters only if that makes a word of the vocabulary.
 BOLD_SIGNS = "!|+*€£"
 _STRETCHED = regex.compile(r"(.)\1{2,}+")
+_REPEATED = regex.compile(r"(.)\1++")
+_SHORTEST_STRETCHED = 3  # letters; "aaa" and "ooo" are no stretched words
 _MASK = "*"
 _LONGEST_CACHED = 32  # code points; longer "words" are hostile and would only fill the cache
 _CACHED_WORDS = 4096
@@ -71,6 +73,13 @@ def _by_length() -> Mapping[int, tuple[str, ...]]:
     return MappingProxyType({length: tuple(words) for length, words in lengths.items()})
 
 
+@cache
+def _by_squeezed() -> Mapping[str, str]:
+    """Words of the vocabulary by their letters with none repeated: "password" by "pasword"."""
+    words = (word for word in sorted(vocabulary()) if len(word) >= _SHORTEST_STRETCHED)
+    return MappingProxyType({_REPEATED.sub(r"\1", word): word for word in words})
+
+
 def plain_word(word: str) -> str:
     """A word as phrases are compared: lower case, no accents or apostrophes, disguises undone."""
     if len(word) > _LONGEST_CACHED:
@@ -99,11 +108,7 @@ def _unstretched(word: str) -> str:
     """ "passsssword", "pleeease": runs of three or more letters shortened, if that gives a known word."""
     if not word.isalpha() or word in vocabulary() or _STRETCHED.search(word) is None:
         return word
-    for replacement in (r"\1\1", r"\1"):
-        shorter = _STRETCHED.sub(replacement, word)
-        if shorter in vocabulary():
-            return shorter
-    return word
+    return _by_squeezed().get(_REPEATED.sub(r"\1", word), word)
 
 
 def _unleeted(word: str) -> str:

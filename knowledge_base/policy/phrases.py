@@ -1,8 +1,9 @@
 """Phrases over words: the small language that packs are written in, and its matcher.
 
 A phrase is words separated by spaces. `a|b` is one of several words, `(a b|c)` one of several groups,
-`<name>` one of a named set, `word+` the word with its regular endings (-s, -ed, -ing), `word?` may be missing, `#` a number in digits or words, `~` up to
-three words of any kind. Matching is linear in the text: every element looks at a bounded number of words.
+`<name>` one of a named set, `word+` the word with its regular endings (-s, -ed, -ing), `word?` may be
+missing, `#` a number in digits or words, `~` up to three words of any kind. A phrase stays in one sentence.
+Matching is linear in the text: every element looks at a bounded number of words.
 """
 
 from __future__ import annotations
@@ -68,6 +69,14 @@ def forms(word: str) -> frozenset[str]:
     return frozenset(found)
 
 
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A phrase, and the words one of which must be in a text for it to match (None when it may be a number)."""
+
+    phrase: _Phrase
+    last: frozenset[str] | None
+
+
 class PhraseTable:
     """Phrases found by their first word."""
 
@@ -80,40 +89,50 @@ class PhraseTable:
     ) -> None:
         """`stops` are words that a gap may not pass over. Raises SettingsError for a phrase that is none."""
         self._stops = stops
-        self._by_first: dict[str, list[_Phrase]] = {}
-        self._numbers_first: list[_Phrase] = []
+        self._by_first: dict[str, list[_Candidate]] = {}
+        self._numbers_first: list[_Candidate] = []
         for text in (alternative for phrase in phrases for alternative in _ungrouped(phrase)):
             for phrase in _without_optional_start(_parse(text, sets or {})):
+                last = next(element for element in reversed(phrase) if not element.is_optional)
+                candidate = _Candidate(phrase, None if last.is_number else last.words)
                 for word in phrase[0].words or ():
-                    self._by_first.setdefault(word, []).append(phrase)
+                    self._by_first.setdefault(word, []).append(candidate)
                 if phrase[0].is_number:
-                    self._numbers_first.append(phrase)
+                    self._numbers_first.append(candidate)
         self._firsts = frozenset(self._by_first)
 
     def may_match(self, vocabulary: frozenset[str]) -> bool:
         """A quick no when not even a first word is there."""
         return bool(self._numbers_first) or not self._firsts.isdisjoint(vocabulary)
 
-    def end_at(self, words: Sequence[Word], index: int) -> int:
-        """End of the longest phrase that starts at `index`, or 0."""
+    def end_at(
+        self, words: Sequence[Word], index: int, vocabulary: frozenset[str] | None = None
+    ) -> int:
+        """End of the longest phrase that starts at `index`, or 0; `vocabulary` are all words of the text."""
         text = words[index].text
         candidates = self._by_first.get(text, ())
-        best = max((self._match(words, index, phrase, 0) for phrase in candidates), default=0)
         if self._numbers_first and is_number(text):
-            numbered = (self._match(words, index, phrase, 0) for phrase in self._numbers_first)
-            best = max(best, *numbered)
+            candidates = [*candidates, *self._numbers_first]
+        best = 0
+        for candidate in candidates:
+            last = candidate.last
+            if vocabulary is not None and last is not None and last.isdisjoint(vocabulary):
+                continue
+            best = max(best, self._match(words, index, candidate.phrase, 0))
         return best
 
-    def spans(self, words: Sequence[Word]) -> list[tuple[int, int]]:
+    def spans(
+        self, words: Sequence[Word], vocabulary: frozenset[str] | None = None
+    ) -> list[tuple[int, int]]:
         """Places of phrases, leftmost and longest first, without overlap."""
         found = []
-        index = 0
-        while index < len(words):
-            if end := self.end_at(words, index):
+        after = 0
+        for index, word in enumerate(words):
+            if index < after or (word.text not in self._firsts and not self._numbers_first):
+                continue
+            if end := self.end_at(words, index, vocabulary):
                 found.append((index, end))
-                index = end
-            else:
-                index += 1
+                after = end
         return found
 
     def _match(self, words: Sequence[Word], index: int, phrase: _Phrase, position: int) -> int:

@@ -62,7 +62,7 @@ def _words(settings: Settings, key: str) -> frozenset[str]:
 
 def _hits(judged: Judged, lexicon: _Lexicon) -> Iterator[Hit]:
     words = judged.words
-    found = lexicon.phrases.spans(words)
+    found = lexicon.phrases.spans(words, judged.vocabulary)
     if not found:
         return
     excused = {words[start].sentence for start, _ in lexicon.unless.spans(words)}

@@ -1,0 +1,173 @@
+"""The phrase language, what negates a phrase, and the switches of packs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from knowledge_base.errors import PolicyError
+from knowledge_base.policy import Judged, Policy, Switches, judge, load_policy
+from knowledge_base.policy.detectors import Settings, SettingsError
+from knowledge_base.policy.phrases import PhraseTable, forms
+from knowledge_base.policy.says import says
+
+POLICY = load_policy()
+
+
+def _found(phrase: str, text: str, **sets: list[str]) -> list[str]:
+    judged = Judged(text, "generic")
+    spans = PhraseTable([phrase], sets).spans(judged.words)
+    return [" ".join(judged.texts[start:end]) for start, end in spans]
+
+
+@pytest.mark.parametrize(
+    ("phrase", "text", "found"),
+    [
+        ("full refund", "A full refund.", ["full refund"]),
+        ("full refund", "A full. Refund it.", []),
+        ("full ~ refund", "full and final refund", ["full and final refund"]),
+        ("full ~ refund", "full of this or that refund", []),
+        ("full ~ refund", "full refund and one refund", ["full refund and one refund"]),
+        ("refund|money back", "your money back", ["money back"]),
+        ("refund|money back", "your refund back", ["refund back"]),
+        (
+            "(refund|money back) now",
+            "refund now, money back now",
+            ["refund now", "money back now"],
+        ),
+        ("very? good", "good and very good", ["good", "very good"]),
+        ("refund+", "refunds refunded refunding refunder", ["refunds", "refunded", "refunding"]),
+        ("in # <unit>", "in 2 hours, in two days, in 48h", ["in 2 hours", "in two days"]),
+        ("# hours", "in 12 hours", ["12 hours"]),
+        ("don't", "Don’t", ["dont"]),
+    ],
+)
+def test_the_phrase_language(phrase: str, text: str, found: list[str]) -> None:
+    assert _found(phrase, text, unit=["hours", "days"]) == found
+
+
+@pytest.mark.parametrize("phrase", ["", "~ a", "a ~", "<nowhere>", "a%", "x-ray", "a? b?", "a||b"])
+def test_what_is_no_phrase_is_refused(phrase: str) -> None:
+    with pytest.raises(SettingsError, match="the phrase"):
+        PhraseTable([phrase])
+
+
+@pytest.mark.parametrize(
+    ("word", "some"),
+    [
+        ("promise", {"promise", "promises", "promised", "promising"}),
+        ("stop", {"stops", "stopped", "stopping"}),
+        ("apply", {"applies", "applied", "applying"}),
+        ("fix", {"fixes", "fixed", "fixing"}),
+    ],
+)
+def test_regular_endings(word: str, some: set[str]) -> None:
+    assert some <= forms(word)
+
+
+NEGATABLE = {
+    "phrases": ["we ~ guarantee it"],
+    "negations": ["not|never|cannot"],
+    "transparent": ["say", "that"],
+    "stops": ["not", "never", "cannot"],
+    "no_negation": ["why"],
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "flagged"),
+    [
+        ("We guarantee it.", True),
+        ("We cannot guarantee it.", False),
+        ("I would never say that we guarantee it.", False),
+        ("Never mind, we guarantee it.", True),
+        ("Do not worry: we guarantee it.", True),
+        ("Do not worry we guarantee it.", True),
+        ("Why not say we guarantee it?", True),
+        ("Never. We guarantee it.", True),
+    ],
+)
+def test_a_negation_counts_where_it_negates(text: str, flagged: bool) -> None:
+    assert bool(list(says(Settings(NEGATABLE))(Judged(text, "generic")))) is flagged
+
+
+def test_a_rule_may_excuse_questions_and_say_when_it_does_not_hold() -> None:
+    detector = says(
+        Settings({"phrases": ["tomorrow"], "unless": ["usually"], "in_questions": False})
+    )
+    texts = ("It comes tomorrow.", "Tomorrow?", "It usually comes tomorrow.", "Usually. Tomorrow.")
+    assert [bool(list(detector(Judged(text, "generic")))) for text in texts] == [
+        True,
+        False,
+        False,
+        True,
+    ]
+
+
+SWITCHES = Switches(
+    packs={"brand": True, "legal": False},
+    channels={"sms": {"brand": False}},
+    locales={"de": {"legal": True}, "en-GB": {"brand": False}},
+)
+
+
+@pytest.mark.parametrize(
+    ("pack", "channel", "locale", "is_on"),
+    [
+        ("brand", "generic", "en", True),
+        ("brand", "sms", "en", False),
+        ("legal", "generic", "en", False),
+        ("legal", "sms", "de-AT", True),
+        ("brand", "generic", "en-GB", False),
+        ("unnamed", "generic", "en", True),
+    ],
+)
+def test_the_locale_wins_over_the_channel(
+    pack: str, channel: str, locale: str, is_on: bool
+) -> None:
+    assert SWITCHES.is_on(pack, channel=channel, locale=locale) is is_on
+
+
+def test_a_pack_that_is_off_does_not_judge() -> None:
+    text = "This fund is guaranteed to return 8% a year."
+    ids = {finding.rule_id for finding in judge(POLICY, text, channel="generic").findings}
+    assert "FIN-PROMISE" not in ids
+    everything = Policy(POLICY.version, POLICY.rules)
+    ids = {finding.rule_id for finding in judge(everything, text, channel="generic").findings}
+    assert "FIN-PROMISE" in ids
+
+
+RULE = """format: 1
+pack: core
+rules:
+  - {id: A, severity: block, title: T, reason: R, mend: M, source: S, detector: characters,
+     must_flag: [a, b, c, d, e], must_pass: [a, b, c, d, e]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("switches", "message"),
+    [
+        ("packs: {}", "must say true or false for core"),
+        ("packs: {core: false}", "core cannot be switched off"),
+        ("packs: {core: maybe}", "must map packs to true or false"),
+        ("packs: {core: true, other: true}", "there is no pack 'other'"),
+        ("packs: {core: true}\nlocales: []", "locales must map names to packs"),
+        ("packs: {core: true}\nchannels: {sms: {core: false}}", "core cannot be switched off"),
+        ("packs: {core: true}\nmore: 1", "unknown key 'more'"),
+    ],
+)
+def test_wrong_switches_are_named(tmp_path: Path, switches: str, message: str) -> None:
+    tmp_path.joinpath("core.yaml").write_text(RULE, encoding="utf-8")
+    tmp_path.joinpath("packs.yaml").write_text(f"format: 1\n{switches}\n", encoding="utf-8")
+    with pytest.raises(PolicyError, match=r"^packs\.yaml: ") as caught:
+        load_policy(tmp_path)
+    assert message in str(caught.value)
+
+
+def test_switches_change_the_version(tmp_path: Path) -> None:
+    tmp_path.joinpath("core.yaml").write_text(RULE, encoding="utf-8")
+    without = load_policy(tmp_path).version
+    tmp_path.joinpath("packs.yaml").write_text("format: 1\npacks: {core: true}\n")
+    assert load_policy(tmp_path).version != without
