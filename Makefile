@@ -52,8 +52,11 @@ check: python3 ## Lint, format, types, import rules
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
+# Two processes, one for each core of the smallest machine that we promise; a file's tests stay together.
+TEST_PROCESSES ?= 2
+
 test-service: ## Run the tests of the service and the knowledge base
-	$(PY) -m pytest
+	$(PY) -m pytest -n $(TEST_PROCESSES) --dist loadfile
 
 test-bot: ## Run the tests of the assistant, in its own environment
 	$(BOT_PY) -m pytest -c bot/pyproject.toml --rootdir . tests/bot
