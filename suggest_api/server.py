@@ -38,7 +38,9 @@ def run(settings: Settings) -> None:
 def bind(host: str, port: int) -> socket.socket:
     """A listening socket. Raises ConfigurationError that names the setting to change."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio turns Nagle's algorithm off only where the protocol is named. With it on, an answer of two
+    # writes waits for the client's delayed acknowledgement: 40 ms on Linux, more than the answer takes.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     # A restart must not wait for the old connections of this port to be forgotten.
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
