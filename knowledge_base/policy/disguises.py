@@ -108,7 +108,8 @@ def _unstretched(word: str) -> str:
     """ "passsssword", "pleeease": runs of three or more letters shortened, if that gives a known word."""
     if not word.isalpha() or word in vocabulary() or _STRETCHED.search(word) is None:
         return word
-    return _by_squeezed().get(_REPEATED.sub(r"\1", word), word)
+    squeezed: str = _REPEATED.sub(r"\1", word)
+    return _by_squeezed().get(squeezed, word)
 
 
 def _unleeted(word: str) -> str:
@@ -116,7 +117,8 @@ def _unleeted(word: str) -> str:
         return _unmasked(word)
     as_i = word.translate(_ONE_AS_I).translate(_LEET)
     as_l = word.translate(_LEET)
-    for read in (as_l, as_i, _unstretched(as_l), _unstretched(as_i)):
+    stretched = () if word[0].isdigit() else (_unstretched(as_l), _unstretched(as_i))
+    for read in (as_l, as_i, *stretched):
         if read in vocabulary():
             return read
     if any(sign in word for sign in BOLD_SIGNS):

@@ -36,7 +36,7 @@ _IBAN_LENGTHS: Mapping[str, int] = MappingProxyType(
 _LONGEST_SEPARATED = 2  # an IBAN is written with at most a space or dash between its groups
 _MOST_TELEPHONES = 8  # candidates looked at in one text; more are no conversation
 _TELEPHONE = regex.compile(
-    r"(?<![\p{L}\p{N}])(?:\+|00)?+\(?[0-9](?:[ ().\-/\u2010-\u2015]{0,3}+[0-9]){6,16}+(?![\p{L}\p{N}])"
+    r"(?<![\p{L}\p{N}]|\p{L}-|#)(?:\+|00)?+\(?[0-9](?:[ ().\-/\u2010-\u2015]{0,3}+[0-9]){6,16}+(?![\p{L}\p{N}])"
 )
 _EMAIL = regex.compile(
     r"(?<![\p{L}\p{N}])[\p{L}\p{N}._%+-]{1,64}+(?:@|\s?[(\[{]at[)\]}]\s?|\s+at\s+)"
@@ -102,7 +102,13 @@ def telephone(settings: Settings) -> Detector:
             parsed = phonenumbers.parse(number, region)
         except phonenumbers.NumberParseException:
             return False
-        return phonenumbers.number_type(parsed) in personal
+        kind = phonenumbers.number_type(parsed)
+        # Ranges not given out yet look like real ones; service numbers begin with 3, 8 or 9 in many plans.
+        is_dialled = number.startswith(("+", "0"))
+        is_unassigned = kind == kinds.UNKNOWN and str(parsed.national_number)[0] in "24567"
+        return kind in personal or (
+            is_unassigned and is_dialled and phonenumbers.is_possible_number(parsed)
+        )
 
     def detect(judged: Judged) -> Iterator[Hit]:
         folded = judged.folded

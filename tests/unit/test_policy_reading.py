@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
+import regex
+import yaml
 
 from knowledge_base.policy import Judged, Outcome, judge, load_policy
 from knowledge_base.policy.disguises import plain_word, segmented, vocabulary
 from knowledge_base.policy.numerals import runs
 
 POLICY = load_policy()
+PACKS = Path(__file__).parents[2] / "knowledge_base" / "content" / "policy"
 
 
 @pytest.mark.parametrize(
@@ -120,3 +126,35 @@ def test_what_only_mentions_a_secret_passes(text: str) -> None:
 
 def test_the_vocabulary_is_plain() -> None:
     assert all(word == word.casefold() and word.isascii() for word in vocabulary())
+
+
+def _lists(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        for inner in value.values():
+            yield from _lists(inner)
+    elif isinstance(value, list):
+        yield from (entry for entry in value if isinstance(entry, str))
+
+
+def _phrases() -> Iterator[str]:
+    for file in sorted(PACKS.glob("*.yaml")):
+        pack = yaml.safe_load(file.read_text(encoding="utf-8"))
+        for rule in pack.get("rules", []):
+            settings = rule.get("settings", {})
+            for key in ("phrases", "objects", "near", "sets"):
+                yield from _lists({key: settings.get(key)})
+    lexicon = yaml.safe_load((PACKS / "lexicon.yaml").read_text(encoding="utf-8"))
+    yield from _lists(lexicon["asks_for"])
+    yield from _lists(lexicon["says"])
+    yield from _lists(lexicon["says"]["sets"])
+
+
+def test_the_vocabulary_holds_every_word_that_the_packs_name() -> None:
+    """Otherwise a disguise of that word would not be seen through."""
+    named = {
+        word.replace("'", "").casefold()
+        for phrase in _phrases()
+        for word in regex.findall(r"[\p{L}]+(?:'[\p{L}]+)*", phrase)
+    }
+    missing = {word for word in named - vocabulary() if len(word) > 2 and word.isascii()}
+    assert missing <= {"asdf", "qwerty"}
