@@ -117,7 +117,9 @@ def _unleeted(word: str) -> str:
         return _unmasked(word)
     as_i = word.translate(_ONE_AS_I).translate(_LEET)
     as_l = word.translate(_LEET)
-    stretched = () if word[0].isdigit() else (_unstretched(as_l), _unstretched(as_i))
+    stretched: tuple[str, ...] = (
+        () if word[0].isdigit() else (_unstretched(as_l), _unstretched(as_i))
+    )
     for read in (as_l, as_i, *stretched):
         if read in vocabulary():
             return read
