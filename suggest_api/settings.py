@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import secrets
 from pathlib import Path
@@ -34,6 +35,10 @@ SECRET_MIN_DISTINCT = 10
 # What examples, tutorials and hurried people write.
 SECRET_PLACEHOLDERS = ("change", "secret", "password", "example", "placeholder", "0123456789")
 
+WEBHOOK_SECRET_PREFIX = "whsec_"  # noqa: S105  # the prefix of every secret, not a secret
+# Bytes; the least that the Standard Webhooks specification allows for a symmetric secret.
+WEBHOOK_SECRET_MIN = 24
+
 MIB = 1024 * 1024
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -48,6 +53,13 @@ class Account(BaseModel):
     secret: SecretStr
     previous_secret: SecretStr | None = None
     send_url: str
+
+    @field_validator("secret", "previous_secret")
+    @classmethod
+    def _secret_signs(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            _refuse_unusable(value.get_secret_value())
+        return value
 
     @field_validator("send_url")
     @classmethod
@@ -248,6 +260,23 @@ def _refuse_weak(secret: str) -> None:
         raise ValueError(msg)
 
 
+def _refuse_unusable(secret: str) -> None:
+    """Raise ValueError for what is no Standard Webhooks secret; else each event would be refused later."""
+    mend = f"use `{WEBHOOK_SECRET_PREFIX}` and the output of `openssl rand -base64 32`"
+    if not secret.startswith(WEBHOOK_SECRET_PREFIX):
+        msg = f"does not start with `{WEBHOOK_SECRET_PREFIX}`: {mend}"
+        raise ValueError(msg)
+    encoded = secret.removeprefix(WEBHOOK_SECRET_PREFIX)
+    try:
+        key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
+    except ValueError:
+        msg = f"is not base64 after `{WEBHOOK_SECRET_PREFIX}`: {mend}"
+        raise ValueError(msg) from None
+    if len(key) < WEBHOOK_SECRET_MIN:
+        msg = f"is too short ({len(key)} of at least {WEBHOOK_SECRET_MIN} bytes): {mend}"
+        raise ValueError(msg)
+
+
 def _is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
@@ -272,8 +301,9 @@ def _explain(error: ValidationError) -> str:
         if not problem["loc"]:  # about several settings: the reason names them
             lines.append(reason)
             continue
-        name, *rest = (str(part) for part in problem["loc"])
-        where = PREFIX + name.upper() + "".join(f"[{part}]" for part in rest)
+        name, *rest = problem["loc"]
+        inner = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in rest)
+        where = PREFIX + str(name).upper() + "".join(inner)
         lines.append(f"{where}: {reason}")
     return "; ".join(lines) + " (see .env.example)"
 

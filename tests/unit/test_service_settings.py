@@ -13,10 +13,11 @@ from knowledge_base.errors import ConfigurationError
 from suggest_api.settings import load_settings
 
 GOOD = "7f3c9a1be04d5286c9f7a35d18be42607f3c9a1be04d5286"
+SIGNING = "whsec_CANARY" + "QUJD" * 8
 ACCOUNT = {
     "channel": "generic",
     "account": "quillhaven",
-    "secret": "whsec_CANARY",
+    "secret": SIGNING,
     "send_url": "http://127.0.0.1:8700/send",
 }
 
@@ -85,8 +86,8 @@ class TestSecret:
         ("MAX_BODY_BYTES", "10", "FIRSTLINE_MAX_BODY_BYTES: "),
         ("LOG_LEVEL", "loud", "FIRSTLINE_LOG_LEVEL: "),
         ("ACCOUNTS", "[{", "FIRSTLINE_ACCOUNTS: is not valid JSON"),
-        ("ACCOUNTS", json.dumps([{**ACCOUNT, "send_url": "ftp://x"}]), "FIRSTLINE_ACCOUNTS[0][send_url]: "),
-        ("ACCOUNTS", json.dumps([{**ACCOUNT, "channel": "X Y"}]), "FIRSTLINE_ACCOUNTS[0][channel]: "),
+        ("ACCOUNTS", json.dumps([{**ACCOUNT, "send_url": "ftp://x"}]), "FIRSTLINE_ACCOUNTS[0].send_url: "),
+        ("ACCOUNTS", json.dumps([{**ACCOUNT, "channel": "X Y"}]), "FIRSTLINE_ACCOUNTS[0].channel: "),
         ("ACCOUNTS", json.dumps([ACCOUNT, ACCOUNT]), "FIRSTLINE_ACCOUNTS: two entries"),
     ],
 )  # fmt: skip
@@ -130,9 +131,41 @@ def test_accounts_are_found_by_channel_and_name(monkeypatch: pytest.MonkeyPatch)
     settings = load_settings(serving=False)
     found = settings.account("generic", "quillhaven")
     assert found is not None
-    assert found.secret.get_secret_value() == "whsec_CANARY"
+    assert found.secret.get_secret_value() == SIGNING
     assert settings.account("generic", "other") is None
     assert "CANARY" not in repr(settings)
+
+
+@pytest.mark.parametrize("field", ["secret", "previous_secret"])
+@pytest.mark.parametrize(
+    ("unusable", "told"),
+    [
+        ("CANARY" + "QUJD" * 8, "does not start with `whsec_`"),
+        ("whsec_CANARY not base64 at all, not at all", "is not base64"),
+        ("whsec_CANARY_-CANARYCANARYCANARYCANARY", "is not base64"),
+        ("whsec_CANARYQU" + "QUJD" * 5 + "QUI=", "is too short (23 of at least 24 bytes)"),
+        ("whsec_CANARYQUQ", "is not base64"),
+        ("whsec_", "is too short (0 of"),
+        ("", "does not start with"),
+        ("whsec_CANARYé", "is not base64"),
+    ],
+)
+def test_a_secret_that_cannot_sign_is_refused_at_start(
+    monkeypatch: pytest.MonkeyPatch, field: str, unusable: str, told: str
+) -> None:
+    other = {**ACCOUNT, "account": "second", field: unusable}
+    message = refused(monkeypatch, SECRET=GOOD, ACCOUNTS=json.dumps([ACCOUNT, other]))
+    assert f"FIRSTLINE_ACCOUNTS[1].{field}: {told}" in message
+    assert "openssl rand -base64 32" in message
+
+
+@pytest.mark.parametrize("usable", ["whsec_" + "QUJD" * 8, "whsec_" + "QUJD" * 8 + "QQ"])
+def test_a_secret_of_24_bytes_or_more_is_taken_with_and_without_padding(
+    monkeypatch: pytest.MonkeyPatch, usable: str
+) -> None:
+    monkeypatch.setenv("FIRSTLINE_ACCOUNTS", json.dumps([{**ACCOUNT, "secret": usable}]))
+    (found,) = load_settings(serving=False).accounts
+    assert found.secret.get_secret_value() == usable
 
 
 def test_the_home_is_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
