@@ -83,7 +83,8 @@ class RequestContext:
 
     def _account(self, scope: Scope, status: int, seconds: float) -> None:
         # The template, not the address: an address holds ids, and metrics would grow without end.
-        route = getattr(scope.get("route"), "path", None) or "unmatched"
+        # Static files have no route of their own, only the folder they are mounted on.
+        route = getattr(scope.get("route"), "path", "") or scope.get("root_path") or "unmatched"
         method = scope["method"] if scope["method"] in _METHODS else "other"
         self._metrics.requests.labels(route, method, str(status)).inc()
         self._metrics.request_seconds.labels(route).observe(seconds)

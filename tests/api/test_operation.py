@@ -120,6 +120,33 @@ class TestMetrics:
         routes = set(re.findall(r'requests_total\{method="\w+",route="([^"]+)"', told))
         assert routes == {"unmatched", "/v1/drafts/{draft_id}/proof"}
 
+    @pytest.mark.parametrize(
+        ("method", "path", "label"),
+        [
+            ("GET", "/console", "/console"),
+            ("GET", "/console/inbox", "/console/inbox"),
+            (
+                "GET",
+                f"/console/conversations/{'0' * 32}",
+                "/console/conversations/{conversation_id}",
+            ),
+            ("GET", "/console/static/console.css", "/console/static"),
+            ("GET", "/console/static/nothing.css", "/console/static"),
+            ("POST", "/webhooks/generic/quillhaven", "/webhooks/{channel}/{account}"),
+            ("GET", "/console/nothing", "unmatched"),
+        ],
+    )
+    def test_pages_files_and_webhooks_are_labelled_by_their_template(
+        self, service: Service, method: str, path: str, label: str
+    ) -> None:
+        service.client.request(method, path)
+        told = service.get("/metrics", key="metrics").text
+        routes = set(
+            re.findall(r'firstline_http_requests_total{method="\w+",route="([^"]*)"', told)
+        )
+        assert label in routes
+        assert routes <= {label, "/metrics"}
+
 
 def test_a_verdict_on_other_bytes_is_no_verdict(service: Service, monkeypatch: Any) -> None:
     """The gate fails closed when a verdict is bound to another text."""
