@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect, text
 
 from knowledge_base.errors import ConfigurationError
+from knowledge_base.store import schema
 
 # Any fixed number: all processes that migrate one PostgreSQL database queue on this advisory lock.
 _LOCK = 0x4649_5253_5401
@@ -27,32 +25,13 @@ def upgrade(engine: Engine) -> None:
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-        at = _version(connection)
+        at = schema.version(connection)
         if at == scripts.get_current_head():
             return
         _refuse_unknown(connection, at, scripts)
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
-
-
-def head() -> str:
-    """The newest revision that this code knows."""
-    newest = _scripts().get_current_head()
-    if newest is None:
-        msg = f"no migration in {_folder()}: the installation is not complete"
-        raise ConfigurationError(msg)
-    return newest
-
-
-def current(engine: Engine) -> str | None:
-    """The revision that the database is at; None when it is empty."""
-    with engine.connect().execution_options(firstline_readonly=True) as connection:
-        return _version(connection)
-
-
-def _version(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
 
 
 def _refuse_unknown(connection: Connection, at: str | None, scripts: ScriptDirectory) -> None:
@@ -81,14 +60,5 @@ def _scripts() -> ScriptDirectory:
 def _config() -> Config:
     config = Config()
     # A per cent sign in the path would be read as an interpolation.
-    config.set_main_option("script_location", str(_folder()).replace("%", "%%"))
+    config.set_main_option("script_location", str(schema.migrations()).replace("%", "%%"))
     return config
-
-
-def _folder() -> Path:
-    """`migrations/` beside the packages, wherever the checkout is and whatever the working directory."""
-    for parent in Path(__file__).resolve().parents:
-        if (parent / "migrations" / "env.py").is_file():
-            return parent / "migrations"
-    msg = "the folder migrations/ is missing beside the packages: install Firstline from its checkout"
-    raise ConfigurationError(msg)

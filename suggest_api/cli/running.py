@@ -29,8 +29,8 @@ def worker() -> None:
 
 def db_upgrade(as_json: AsJson = False) -> None:
     """Bring the database to the newest schema; nothing happens when it is there already."""
-    from knowledge_base.store import migrate
+    from knowledge_base.store import schema
 
     with failing_clearly(as_json=as_json), database():
-        head = migrate.head()
+        head = schema.head()
     say({"head": head}, f"the database is at {head}", as_json=as_json)

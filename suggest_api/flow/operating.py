@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from knowledge_base.store import migrate
+from knowledge_base.store import schema
 from suggest_api.flow.desk import Desk
 from suggest_api.storage import backlog, unit_of_work
 
@@ -34,7 +34,7 @@ def count_backlog(desk: Desk) -> None:
 
 def _database(desk: Desk) -> PartState:
     try:
-        found, wanted = migrate.current(desk.engine), migrate.head()
+        found, wanted = schema.current(desk.engine), schema.head()
     except Exception as error:
         detail = f"cannot be reached ({type(error).__name__}): check FIRSTLINE_DATABASE_URL"
         return PartState(name="database", ready=False, detail=detail)

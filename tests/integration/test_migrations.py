@@ -15,7 +15,7 @@ from sqlalchemy import CheckConstraint, Engine, inspect, text
 
 import suggest_api.storage.tables  # noqa: F401 - the comparison needs every table
 from knowledge_base.errors import ConfigurationError
-from knowledge_base.store import migrate
+from knowledge_base.store import migrate, schema
 from knowledge_base.store.columns import Base
 from knowledge_base.store.engine import open_engine, write_session
 
@@ -53,10 +53,10 @@ def test_the_check_constraints_are_those_of_the_metadata(empty_engine: Engine) -
 
 
 def test_upgrading_again_changes_nothing(empty_engine: Engine) -> None:
-    assert migrate.current(empty_engine) is None
+    assert schema.current(empty_engine) is None
     migrate.upgrade(empty_engine)
     migrate.upgrade(empty_engine)
-    assert migrate.current(empty_engine) == migrate.head()
+    assert schema.current(empty_engine) == schema.head()
 
 
 def test_it_works_from_another_directory(
@@ -64,7 +64,7 @@ def test_it_works_from_another_directory(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     migrate.upgrade(empty_sqlite)
-    assert migrate.current(empty_sqlite) == migrate.head()
+    assert schema.current(empty_sqlite) == schema.head()
 
 
 def test_a_database_from_the_future_is_refused_and_left_alone(engine: Engine) -> None:
@@ -72,7 +72,7 @@ def test_a_database_from_the_future_is_refused_and_left_alone(engine: Engine) ->
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(ConfigurationError, match="revision 9999.*install the newer version"):
         migrate.upgrade(engine)
-    assert migrate.current(engine) == "9999"
+    assert schema.current(engine) == "9999"
 
 
 def test_a_foreign_database_is_refused_and_left_alone(empty_engine: Engine) -> None:
@@ -93,10 +93,10 @@ def test_a_migration_killed_half_way_leaves_a_database_that_upgrades(
         assert half.stdout is not None
         assert half.stdout.readline() == "half way\n"
         os.kill(half.pid, signal.SIGKILL)
-    assert migrate.current(empty_engine) is None
+    assert schema.current(empty_engine) is None
     assert "person" not in inspect(empty_engine).get_table_names()
     migrate.upgrade(empty_engine)
-    assert migrate.current(empty_engine) == migrate.head()
+    assert schema.current(empty_engine) == schema.head()
 
 
 def test_two_processes_that_start_together_both_succeed(empty_engine: Engine) -> None:
@@ -107,12 +107,12 @@ def test_two_processes_that_start_together_both_succeed(empty_engine: Engine) ->
     )
     started = [subprocess.Popen([sys.executable, "-c", program, url]) for _ in range(2)]
     assert [process.wait(timeout=60) for process in started] == [0, 0]
-    assert migrate.current(empty_engine) == migrate.head()
+    assert schema.current(empty_engine) == schema.head()
 
 
 def test_postgres_is_found_by_the_plain_scheme(postgres_url: str) -> None:
     engine = open_engine(postgres_url.replace("postgresql+psycopg", "postgresql"))
-    assert migrate.current(engine) is None
+    assert schema.current(engine) is None
     engine.dispose()
 
 
