@@ -50,6 +50,7 @@ check: python3 ## Lint, format, types, import rules
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
+	.venv/bin/mypy --config-file bot/pyproject.toml
 	.venv/bin/lint-imports
 
 # Two processes, one for each core of the smallest machine that we promise; a file's tests stay together.

@@ -27,6 +27,10 @@ REQUIREMENTS = ROOT / "requirements"
 # Apart from the locks: its CPU build comes from another place than the other packages.
 TORCH = "torch==2.13.*"
 
+# Where PYTHONDONTWRITEBYTECODE is set, every start would compile every module again: 2 s for the service and
+# 20 s for TensorFlow. uv writes the bytecode whatever that variable says.
+COMPILE = "--compile-bytecode"
+
 # 3.11 first: it is what the service is developed and measured on.
 SERVICE_PYTHONS = [(3, 11), (3, 12), (3, 13)]
 BOT_PYTHONS = [(3, 10)]  # Rasa 3.6 runs on no newer one
@@ -96,9 +100,7 @@ def service(journal: Journal) -> None:
         stamp=SERVICE / "stamps" / "firstline",
         inputs=digest(ROOT / "pyproject.toml", str(ROOT)),
         present=lambda: (SERVICE / "bin" / "firstline").exists(),
-        work=lambda run: run.quiet(
-            [uv, "pip", "install", "--python", python(SERVICE), "--no-deps", "-e", str(ROOT)]
-        ),
+        work=lambda run: run.quiet([*installing(uv, SERVICE), "-e", str(ROOT)]),
     )
 
 
@@ -113,6 +115,11 @@ def assistant(journal: Journal) -> None:
         ROOT / "bot" / "requirements.lock",
         title="Installing the assistant's packages (Rasa, about 2 GB)",
     )
+
+
+def installing(uv: str, folder: Path) -> list[str]:
+    """The start of each command that installs into the environment in `folder`."""
+    return [uv, "pip", "install", "--python", python(folder), "--no-deps", COMPILE]
 
 
 def the_uv() -> str:
@@ -158,12 +165,12 @@ def packages(
     journal: Journal, uv: str, folder: Path, lock: Path, *, title: str, name: str = "packages"
 ) -> None:
     """Exactly the locked packages, each checked against its hash."""
-    command = [uv, "pip", "install", "--python", python(folder), "--no-deps", "--require-hashes"]
+    command = [*installing(uv, folder), "--require-hashes", "-r", str(lock)]
     journal.step(
         title,
         stamp=folder / "stamps" / name,
         inputs=digest(lock),
-        work=lambda run: run.quiet([*command, "-r", str(lock)]),
+        work=lambda run: run.quiet(command),
     )
 
 
@@ -177,9 +184,7 @@ def torch(journal: Journal, uv: str) -> None:
         "Installing torch (CPU build, for building the index only)",
         stamp=SERVICE / "stamps" / "torch",
         inputs=digest(TORCH),
-        work=lambda run: run.quiet(
-            [uv, "pip", "install", "--python", python(SERVICE), "--no-deps", *where, TORCH]
-        ),
+        work=lambda run: run.quiet([*installing(uv, SERVICE), *where, TORCH]),
     )
 
 
@@ -252,7 +257,7 @@ def dev(journal: Journal) -> None:
 def lock(journal: Journal) -> None:
     """Solve requirements/*.lock and bot/requirements.lock anew."""
     uv = the_uv()
-    common = ["pip", "compile", "--universal", "--generate-hashes", "--no-header", "--no-annotate"]
+    common = ["--universal", "--generate-hashes", "--no-header", "--no-annotate"]
     service = [
         "--python-version",
         "3.11",
@@ -263,16 +268,17 @@ def lock(journal: Journal) -> None:
     ]
     sources = ["pyproject.toml", "requirements/torch-needs.in"]
     development = ["--extra", "dev", "-c", "requirements/run.lock"]
-    rasa = ["--python-version", "3.10", "--override", "bot/overrides.txt", "--extra", "dev"]
-    plans = {
-        "requirements/run.lock": [*service, *sources],
-        "requirements/dev.lock": [*service, *development, *sources],
-        "bot/requirements.lock": [*rasa, "bot/pyproject.toml"],
-    }
-    os.chdir(str(ROOT))
-    for target, arguments in plans.items():
-        Run(f"Solving {target}", log=LOGS / "lock.log").quiet(
-            [uv, *common, *arguments, "-o", target]
+    rasa = ["--python-version", "3.10", "--override", "overrides.txt", "--all-extras"]
+    # The assistant's lock is solved inside bot/, where uv reads the settings of its pyproject.toml.
+    plans = [
+        (ROOT, "requirements/run.lock", [*service, *sources]),
+        (ROOT, "requirements/dev.lock", [*service, *development, *sources]),
+        (ROOT / "bot", "requirements.lock", [*rasa, "pyproject.toml"]),
+    ]
+    for folder, target, arguments in plans:
+        name = (folder / target).relative_to(ROOT)
+        Run(f"Solving {name}", log=LOGS / "lock.log").quiet(
+            [uv, "--directory", str(folder), "pip", "compile", *common, *arguments, "-o", target]
         )
 
 

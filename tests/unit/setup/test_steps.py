@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -183,6 +183,69 @@ def test_an_old_uv_is_not_used(
     assert machine.find_uv(tmp_path / "private") is None
     old.write_text("#!/bin/sh\necho 'uv 99.0.1 (a0b1c2)'\n")
     assert machine.find_uv(tmp_path / "private") == str(old)
+
+
+class Recorded:
+    """Stands for a run and keeps its commands."""
+
+    def __init__(self) -> None:
+        self.commands: list[list[str]] = []
+
+    def __call__(self, *_: object, **__: object) -> Recorded:
+        return self
+
+    def quiet(self, command: list[str]) -> None:
+        self.commands.append(command)
+
+
+def test_every_installation_is_compiled_and_every_lock_checked_by_hash(
+    bootstrap: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = Recorded()
+
+    class Journal:
+        def step(self, _title: str, *, work: Callable[[Recorded], None], **_: object) -> None:
+            work(done)
+
+    monkeypatch.setattr(bootstrap, "the_uv", lambda: "uv")
+    monkeypatch.setattr(bootstrap, "environment", lambda *_, **__: None)
+    monkeypatch.setattr(bootstrap, "LOGS", tmp_path)
+    monkeypatch.setattr(bootstrap.machine, "check_disk", lambda *_: None)
+    bootstrap.install(Journal())
+    bootstrap.dev(Journal())
+    assert len(done.commands) >= 5
+    for command in done.commands:
+        assert command[:3] == ["uv", "pip", "install"]
+        assert "--compile-bytecode" in command
+        if "-r" in command:
+            assert "--require-hashes" in command
+    locks = {Path(command[-1]).name for command in done.commands if "-r" in command}
+    assert locks == {"run.lock", "dev.lock", "requirements.lock"}
+
+
+@pytest.mark.parametrize(
+    "lock", ["requirements/run.lock", "requirements/dev.lock", "bot/requirements.lock"]
+)
+def test_every_line_of_a_lock_has_a_hash(lock: str) -> None:
+    entries = (SCRIPTS.parent / lock).read_text().replace("\\\n", " ").splitlines()
+    assert len(entries) > 50
+    assert all("==" in entry and "--hash=sha256:" in entry for entry in entries)
+
+
+def test_the_assistants_lock_is_solved_inside_its_folder(
+    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = Recorded()
+    monkeypatch.setattr(bootstrap, "the_uv", lambda: "uv")
+    monkeypatch.setattr(bootstrap, "Run", done)
+    bootstrap.lock(None)
+    *_, assistant = done.commands
+    assert assistant == [
+        *("uv", "--directory", str(SCRIPTS.parent / "bot"), "pip", "compile", "--universal"),
+        *("--generate-hashes", "--no-header", "--no-annotate", "--python-version", "3.10"),
+        *("--override", "overrides.txt", "--all-extras", "pyproject.toml"),
+        *("-o", "requirements.lock"),
+    ]
 
 
 def test_clean_leaves_a_home_that_somebody_chose(
