@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
 import httpx
 
+from suggest_api.bot_client.breaker import FAILURES, OPEN_SECONDS, Breaker
 from suggest_api.bot_client.model import (
     BotItem,
     BotReply,
@@ -24,12 +25,15 @@ from suggest_api.bot_client.model import (
     neutralise,
 )
 from suggest_api.errors import BotError
+from suggest_api.logs import get_logger
 
 DEADLINE_SECONDS = 5.0  # a customer waits no longer for a machine
 MAX_ANSWER = 256 * 1024  # bytes; a reply is a handful of short items
 MAX_ITEMS = 10
 MAX_FIELD = 1000  # characters of any string in an item, as much as a customer may write
 MAX_FACTS = 20
+
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +42,18 @@ class BotClient:
 
     url: str
     deadline: float = DEADLINE_SECONDS
+    breaker: Breaker = field(default_factory=Breaker, compare=False)
 
     def turn(
         self, text: str, *, session_id: str, conversation_id: str, channel: str, locale: str
     ) -> BotReply | NoAnswer:
         """What the assistant says to `text`; every failure is a `NoAnswer`, never an exception.
 
-        Takes at most `deadline` seconds. One turn at a time per session: Rasa keeps no order.
+        Takes at most `deadline` seconds, and no time at all while the assistant is known to be down. One turn
+        at a time per session: Rasa keeps no order.
         """
+        if not self.breaker.allows():
+            return NoAnswer(HandOverReason.BOT_FAILED, f"not asked: {FAILURES} failures in a row")
         message = {
             "sender": session_id,
             "message": neutralise(text),
@@ -55,15 +63,25 @@ class BotClient:
                 "locale": locale,
             },
         }
+        answer = self._ask(json.dumps(message).encode())
+        if isinstance(answer, bytes):
+            # Silence or an odd item may be due to this one message; it came at once, so nobody waited for it.
+            self.breaker.succeeded()
+            return read_answer(answer)
+        if self.breaker.failed():
+            log.error("assistant.paused", seconds=OPEN_SECONDS, detail=answer.detail)
+        return answer
+
+    def _ask(self, body: bytes) -> bytes | NoAnswer:
         try:
-            status, answer = asyncio.run(self._post(json.dumps(message).encode()))
+            status, answer = asyncio.run(self._post(body))
         except (TimeoutError, httpx.TimeoutException) as error:
             return NoAnswer(HandOverReason.BOT_SLOW, type(error).__name__)
         except httpx.HTTPError as error:
             return NoAnswer(HandOverReason.BOT_FAILED, type(error).__name__)
         if status != HTTPStatus.OK:
             return NoAnswer(HandOverReason.BOT_FAILED, f"status {status}")
-        return read_answer(answer)
+        return answer
 
     async def _post(self, body: bytes) -> tuple[int, bytes]:
         """One POST with one deadline over all of it, slow drips included."""
