@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from bot.retention import Retention
 from bot.settings import BotSettings
 from bot.training import BOT, ModelError, enter_bot_home, root_cause, verified_model
 
@@ -42,11 +43,16 @@ def serve_assistant(settings: BotSettings, *, announce: Announce) -> None:
     model = verified_model(settings)
     enter_bot_home(settings)
     failed: list[str] = []
-    _run(
-        _assistant_app(model, failed),
-        port=settings.bot_port,
-        ready=lambda: announce(f"assistant ready on {LOOPBACK}:{settings.bot_port}"),
-    )
+    retention = Retention(settings.bot_home / "tracker.db")
+    retention.start()
+    try:
+        _run(
+            _assistant_app(model, failed),
+            port=settings.bot_port,
+            ready=lambda: announce(f"assistant ready on {LOOPBACK}:{settings.bot_port}"),
+        )
+    finally:
+        retention.stop()
     if failed:
         raise ModelError(failed[0])
 
