@@ -21,6 +21,8 @@ from suggest_api.demo.parts import Part
 LEASH = Path(__file__).with_name("leash.py")
 POLL_SECONDS = 0.2
 STOP_SECONDS = 10.0  # for finishing what is in hand; then SIGKILL, which the product survives
+# Bytes of a log that are carried on; a larger one is put aside at the next start, in place of the one before it.
+LOG_LIMIT = 10 * 1024 * 1024
 LOG_LINES = 15  # of a dead part's log that are shown
 
 
@@ -59,6 +61,8 @@ class Supervisor:
         self._logs = logs
         self._running: dict[str, Running] = {}
         logs.mkdir(parents=True, exist_ok=True)
+        for log in logs.glob("*.log"):  # also those that the assistant writes itself
+            put_aside(log)
 
     def __enter__(self) -> Supervisor:
         return self
@@ -147,6 +151,14 @@ class Supervisor:
             _signal(each, signal.SIGKILL)
             each.process.wait()
         self._running.clear()
+
+
+def put_aside(log: Path, *, limit: int = LOG_LIMIT) -> bool:
+    """Rename a log of more than `limit` bytes to `.log.1`, over an older one; True if it was."""
+    if log.stat().st_size <= limit:
+        return False
+    log.replace(log.with_name(log.name + ".1"))
+    return True
 
 
 @contextmanager

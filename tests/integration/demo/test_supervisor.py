@@ -19,6 +19,7 @@ from suggest_api.demo import parts
 from suggest_api.demo.parts import Part
 from suggest_api.demo.secrets_file import DemoSecrets
 from suggest_api.demo.supervisor import (
+    LOG_LIMIT,
     PartFailed,
     Running,
     Stopped,
@@ -154,6 +155,27 @@ def test_the_log_of_an_earlier_start_is_no_sign_of_readiness(
     )
     with pytest.raises(PartFailed, match="was not ready"):
         supervisor.wait_ready(tell=lambda _: None)
+
+
+def test_a_large_log_is_put_aside_at_the_next_start(tmp_path: Path) -> None:
+    large, small, older = (tmp_path / n for n in ("service.log", "worker.log", "service.log.1"))
+    older.write_text("the one before")
+    for path, size in ((large, LOG_LIMIT + 1), (small, LOG_LIMIT)):
+        with path.open("wb") as file:
+            file.truncate(size)
+    with Supervisor(
+        [python_part("service", SLEEPER, ready_line="up and running")], logs=tmp_path
+    ) as supervisor:
+        supervisor.start_all()
+        supervisor.wait_ready(tell=lambda _: None)
+        assert large.read_text() == "up and running\n"
+    assert older.stat().st_size == LOG_LIMIT + 1
+    assert small.stat().st_size == LOG_LIMIT
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "service.log",
+        "service.log.1",
+        "worker.log",
+    ]
 
 
 def test_stopping_ends_what_ignores_it_and_what_a_part_started(
