@@ -13,7 +13,8 @@ FirstlineError
 ├── GenerationError            an index generation that cannot be used
 │   ├── GenerationCorrupt      a file is missing, truncated or changed
 │   ├── GenerationForeign      made by another encoder or format version
-│   └── NothingToBuild         there is no approved snippet
+│   ├── NothingToBuild         there is no approved snippet
+│   └── NothingToTune          there are too few approved phrasings to learn from
 ├── EncoderError               an encoder that cannot be used
 │   ├── EncoderMissing         none was exported yet
 │   └── EncoderCorrupt         the hash of a file is not the one expected
@@ -88,6 +89,10 @@ class GenerationForeign(GenerationError):
 
 class NothingToBuild(GenerationError):
     """There is no approved snippet to build a generation from."""
+
+
+class NothingToTune(GenerationError):
+    """There are too few approved phrasings to learn from."""
 
 
 class EncoderError(FirstlineError):

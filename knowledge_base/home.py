@@ -45,6 +45,11 @@ class Home:
         return self.root / "index"
 
     @property
+    def tuning(self) -> Path:
+        """Tuning runs that are not finished, one folder each."""
+        return self.root / "tuning"
+
+    @property
     def logs(self) -> Path:
         """Log files of the parts that the demo starts."""
         return self.root / "logs"

@@ -95,31 +95,16 @@ def build(
     first where there is none yet. Raises NothingToBuild, EncoderError, ConfigurationError.
     """
     started = time.monotonic()
-    with read_session(engine) as session:
-        revisions = repository.approved_revisions(session)
-    if not revisions:
-        raise NothingToBuild(
-            "there is no approved snippet: import some with"
-            " `firstline kb import FILE --author A --approve-as B`, or approve the waiting ones"
-        )
-    chosen = encoder or _encoder(home, progress)
-    build_id = generations.make_build_id(
-        revisions, encoder_fingerprint=chosen.fingerprint, parameters=PARAMETERS
-    )
+    revisions = approved(engine)
+    chosen = encoder or current_encoder(home, progress=progress)
     with sealed.lock(home.index):
-        whole = _intact(home, build_id, revisions)
-        if not whole:
-            _write(home, build_id, revisions, chosen, progress)
-        progress("Verifying", 0, 1)
-        loaded = generations.load(home, build_id, encoder_fingerprint=chosen.fingerprint)
-        ranker = Ranker(loaded, chosen)
-        progress("Verifying", 1, 1)
-        published = _live(home) != build_id
+        loaded, ranker, written = _prepare(home, revisions, chosen, progress)
+        published = _live(home) != loaded.build_id
         if published:
             _activate(home, engine, loaded, action="generation.publish", by=by, now=now)
     return BuildReport(
-        build_id=build_id,
-        built=not whole,
+        build_id=loaded.build_id,
+        built=written,
         published=published,
         snippets=len(revisions),
         vectors=len(loaded.rows.snippet),
@@ -127,6 +112,53 @@ def build(
         seconds=round(time.monotonic() - started, 3),
         calibration=dict(ranker.calibration.report),
     )
+
+
+def approved(engine: Engine) -> list[Revision]:
+    """All approved revisions. Raises NothingToBuild when there is none."""
+    with read_session(engine) as session:
+        revisions = repository.approved_revisions(session)
+    if not revisions:
+        raise NothingToBuild(
+            "there is no approved snippet: import some with"
+            " `firstline kb import FILE --author A --approve-as B`, or approve the waiting ones"
+        )
+    return list(revisions)
+
+
+def prepare(
+    home: Home,
+    revisions: Sequence[Revision],
+    *,
+    encoder: Encoder,
+    progress: Progress = silent,
+) -> tuple[Ranker, bool]:
+    """Build the generation of these revisions without putting it into service.
+
+    Returns its ranker and whether it had to be written (it may have been there already).
+    """
+    with sealed.lock(home.index):
+        _, ranker, written = _prepare(home, revisions, encoder, progress)
+    return ranker, written
+
+
+def adopt(
+    home: Home,
+    engine: Engine,
+    build_id: str,
+    *,
+    now: datetime,
+    detail: Mapping[str, Any],
+    by: str = SYSTEM,
+) -> Generation:
+    """Make a prepared generation and its encoder the current ones together, with an audit row.
+
+    Raises NotFound, GenerationError, EncoderError; then nothing has changed.
+    """
+    with sealed.lock(home.index):
+        return _switch(
+            home, engine, build_id, action="generation.publish", by=by, now=now, detail=detail
+        )
 
 
 def status(home: Home, engine: Engine) -> StatusReport:
@@ -156,16 +188,13 @@ def rollback(
 ) -> Generation:
     """Make an earlier generation the live one, with an audit row.
 
-    It and its encoder are verified first. What is offered stays the database's to say: a snippet that
-    is no longer approved is not offered by an older generation either.
+    It and its encoder are verified first, and its encoder becomes the current one again, so that the
+    next build does not bring back what was rolled back. What is offered stays the database's to say: a
+    snippet that is no longer approved is not offered by an older generation either.
     Raises NotFound, GenerationError, EncoderError.
     """
     with sealed.lock(home.index):
-        loaded = generations.load(home, build_id)
-        Ranker(loaded, _encoder_of(home, loaded))
-        if _live(home) != build_id:
-            _activate(home, engine, loaded, action="generation.rollback", by=by, now=now)
-    return loaded
+        return _switch(home, engine, build_id, action="generation.rollback", by=by, now=now)
 
 
 def open_ranker(home: Home, build_id: str | None = None, *, threads: int | None = None) -> Ranker:
@@ -192,7 +221,7 @@ def evaluate(
     return evaluation.evaluate(ranker, questions, progress=progress)
 
 
-def _encoder(home: Home, progress: Progress) -> Encoder:
+def current_encoder(home: Home, *, progress: Progress = silent) -> Encoder:
     """The encoder of the setting if there is one, else the current one, exported where there is none yet."""
     if not os.environ.get(SETTING):
         try:
@@ -249,8 +278,61 @@ def _live(home: Home) -> str | None:
         return None  # an unreadable CURRENT is about to be replaced
 
 
+def _prepare(
+    home: Home, revisions: Sequence[Revision], encoder: Encoder, progress: Progress
+) -> tuple[Generation, Ranker, bool]:
+    """Write the generation unless it is there and whole, and verify it; the caller holds the lock."""
+    build_id = generations.make_build_id(
+        revisions, encoder_fingerprint=encoder.fingerprint, parameters=PARAMETERS
+    )
+    whole = _intact(home, build_id, revisions)
+    if not whole:
+        _write(home, build_id, revisions, encoder, progress)
+    progress("Verifying", 0, 1)
+    loaded = generations.load(home, build_id, encoder_fingerprint=encoder.fingerprint)
+    ranker = Ranker(loaded, encoder)
+    progress("Verifying", 1, 1)
+    return loaded, ranker, not whole
+
+
+def _switch(
+    home: Home,
+    engine: Engine,
+    build_id: str,
+    *,
+    action: str,
+    by: str,
+    now: datetime,
+    detail: Mapping[str, Any] | None = None,
+) -> Generation:
+    """Verify a generation with its encoder and make both current; one that is live already stays so.
+
+    Killed between the two it leaves the encoder of the new generation with the old generation in
+    service, which keeps using its own: the next build takes up the new encoder.
+    """
+    loaded = generations.load(home, build_id)
+    Ranker(loaded, _encoder_of(home, loaded))
+    before = sealed.read_current(home.encoders)
+    try:
+        sealed.write_current(home.encoders, loaded.encoder_fingerprint)
+        if _live(home) != build_id:
+            _activate(home, engine, loaded, action=action, by=by, now=now, extra=detail or {})
+    except BaseException:
+        if before is not None:
+            sealed.write_current(home.encoders, before)
+        raise
+    return loaded
+
+
 def _activate(
-    home: Home, engine: Engine, loaded: Generation, *, action: str, by: str, now: datetime
+    home: Home,
+    engine: Engine,
+    loaded: Generation,
+    *,
+    action: str,
+    by: str,
+    now: datetime,
+    extra: Mapping[str, Any] | None = None,
 ) -> None:
     """Switch and record it together: without the audit row the switch is taken back."""
     previous = _live(home)
@@ -261,6 +343,7 @@ def _activate(
                 "previous": previous,
                 "encoder": loaded.encoder_fingerprint,
                 "snippets": len(loaded.rows.snippets),
+                **(extra or {}),
             }
             subject = f"generation:{loaded.build_id}"
             audit.append(session, actor=by, action=action, subject=subject, detail=detail, now=now)

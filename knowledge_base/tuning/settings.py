@@ -1,0 +1,37 @@
+"""The numbers of a tuning run, and why they are what they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SEED = 7  # any fixed number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TuningSettings:
+    """Everything that decides a run beside its material; part of the checkpoint's name.
+
+    `epochs` None means as many as MOST_PASSES texts allow, between LEAST_EPOCHS and MOST_EPOCHS.
+    """
+
+    seed: int = SEED
+    epochs: int | None = None
+    snippets_per_batch: int = 32
+    texts_per_snippet: int = 4
+    learning_rate: float = 5e-5
+    weight_decay: float = 0.01
+    temperature: float = 0.07
+    # How far from the untuned weights to the tuned ones the published ones lie.
+    tuned_share: float = 0.8
+    patience: int = 4  # epochs without a better held-out hit@1 before it stops
+
+    def epochs_for(self, texts: int) -> int:
+        """How many passes over this many texts a run makes at most."""
+        if self.epochs is not None:
+            return self.epochs
+        return max(LEAST_EPOCHS, min(MOST_EPOCHS, MOST_PASSES // max(texts, 1)))
+
+
+MOST_EPOCHS = 10
+LEAST_EPOCHS = 2
+MOST_PASSES = 20_000  # texts learnt from in all: about ten minutes on two cores
