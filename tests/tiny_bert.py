@@ -16,7 +16,7 @@ def make(folder: Path, texts: Iterable[str], *, seed: int = 3) -> Path:
     """Write a model that knows the words of these texts into `folder`; the same seed gives the same bytes."""
     import torch
     from sentence_transformers import SentenceTransformer
-    from sentence_transformers.models import Pooling, Transformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
     from tokenizers import Tokenizer
     from tokenizers.models import WordLevel
     from tokenizers.normalizers import Lowercase
