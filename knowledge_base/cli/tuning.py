@@ -104,8 +104,9 @@ def _show(report: run.TuningReport) -> None:
             f" is live, tuned from {report.tuned_from[:SHORT]}"
         )
         typer.echo(
-            "The assistant understands with the encoder that it was trained with until it is trained"
-            " again: run `make setup` (or `bot/launch.py train`), then restart it"
+            "A running assistant goes on with the encoder it was trained with. Train it again before its"
+            " next start (`make setup`, or `bot/launch.py train`): untrained it refuses to start, and"
+            " people answer instead"
         )
     elif not report.refused:
         typer.echo("dry run: nothing was published, and nothing speaks against it")
