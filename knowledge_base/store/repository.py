@@ -26,6 +26,7 @@ __all__ = [
     "get_revision",
     "live_revision",
     "live_revisions",
+    "live_versions",
     "retire",
     "snippet",
     "snippets",
@@ -80,6 +81,18 @@ def live_revision(session: Session, key: str) -> Revision | None:
 def live_revisions(session: Session, keys: Iterable[str]) -> dict[str, Revision]:
     """The approved revisions of these snippets by key; those without one are left out."""
     return {revision.key: revision for revision in _by_keys(session, keys, live=True)}
+
+
+def live_versions(session: Session, keys: Iterable[str]) -> dict[str, tuple[int, str]]:
+    """Id and content hash of the approved revision of each snippet: what tells whether a known one still is."""
+    columns = (TABLE.c.snippet_key, TABLE.c.id, TABLE.c.content_hash)
+    found: dict[str, tuple[int, str]] = {}
+    wanted = list(dict.fromkeys(keys))
+    for start in range(0, len(wanted), KEYS_AT_ONCE):
+        page = wanted[start : start + KEYS_AT_ONCE]
+        statement = select(*columns).where(TABLE.c.snippet_key.in_(page), LIVE)
+        found.update((key, (number, digest)) for key, number, digest in session.execute(statement))
+    return found
 
 
 def approved_revisions(session: Session) -> list[Revision]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from knowledge_base.errors import PolicyUnavailable
 from knowledge_base.policy import Outcome, Policy, Verdict
 from knowledge_base.policy import judge as judge_text
@@ -9,13 +11,32 @@ from knowledge_base.wording import normalise
 from suggest_api.errors import Refused
 from suggest_api.values import CheckedText, sha256
 
+# Verdicts kept, about 2 KB each. A verdict follows from policy, text and channel alone, and the same approved
+# texts are offered over and over.
+MOST_KEPT = 4096
+
+
+class _Same:
+    """A policy that is equal to itself only: comparing all its rules would cost more than judging."""
+
+    __slots__ = ("policy",)
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.policy is self.policy
+
+    def __hash__(self) -> int:
+        return id(self.policy)
+
 
 def judge(policy: Policy | None, text: str, *, channel: str) -> Verdict:
     """The verdict on exactly this text. Raises PolicyUnavailable when no policy is loaded."""
     if policy is None:
         msg = "no policy is loaded, so no text is let through: the log says why"
         raise PolicyUnavailable(msg)
-    return judge_text(policy, text, channel=channel)
+    return _judge(_Same(policy), text, channel)
 
 
 def check(policy: Policy | None, text: str, *, channel: str) -> CheckedText:
@@ -33,3 +54,8 @@ def check(policy: Policy | None, text: str, *, channel: str) -> CheckedText:
     rules = ", ".join(sorted({finding.rule_id for finding in verdict.findings})) or "the gate"
     msg = f"the text is blocked by {rules}: change it as the findings say"
     raise Refused(msg, findings=tuple(verdict.findings))
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _judge(same: _Same, text: str, channel: str) -> Verdict:
+    return judge_text(same.policy, text, channel=channel)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
 
 from suggest_api.metrics import Metrics
 from suggest_api.settings import Settings
+from suggest_api.storage.unit_of_work import Together
 from suggest_api.values import Clock
 
 if TYPE_CHECKING:
@@ -34,3 +35,8 @@ class Desk:
     metrics: Metrics
     channels: Mapping[str, Channel]
     bot: BotClient | None = None
+    together: Together = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # One for each engine: it gathers the requests of this process.
+        object.__setattr__(self, "together", Together(self.engine))

@@ -243,8 +243,12 @@ def _offer(
     offers = [
         _offer_of(request, found, one, rank=rank) for rank, one in enumerate(chosen, start=1)
     ]
-    with unit_of_work.write(desk.engine) as session:
-        drafts.propose(session, offers, now=desk.clock())
+    now = desk.clock()
+
+    def store(session: Session) -> None:
+        drafts.propose(session, offers, now=now)
+
+    desk.together(store)
     desk.metrics.suggestions.labels(request.use.value).inc(len(offers))
     return SuggestionResponse(
         request_id=request.request_id,

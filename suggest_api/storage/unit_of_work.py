@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
+from knowledge_base.gathering import Gathering
 from knowledge_base.store.engine import read_session, write_session
 from suggest_api.errors import StorageBusy, StorageError
+
+# As many as the web server works on at once (anyio's thread limit): nobody waits for a second round.
+MOST_TOGETHER = 40
 
 
 @contextmanager
@@ -30,6 +34,26 @@ def read(engine: Engine) -> Iterator[Session]:
     """One consistent snapshot to read from; whatever is written through it is rolled back."""
     with translated(), read_session(engine) as session:
         yield session
+
+
+class Together:
+    """Writes of requests that arrive at the same time, in one transaction: one wait for the disk, not many.
+
+    For writes that only add rows of their own and so cannot get into each other's way. A write that fails is
+    tried alone before its caller is told; the others are not harmed.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._write = Gathering(self._commit, most=MOST_TOGETHER, of_all=(StorageError,))
+
+    def __call__(self, work: Callable[[Session], None]) -> None:
+        """Do `work` in a transaction, and return once it is committed. Raises as `write` does."""
+        self._write(work)
+
+    def _commit(self, works: Sequence[Callable[[Session], None]]) -> Sequence[None]:
+        with write(self._engine) as session:
+            return [work(session) for work in works]
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from knowledge_base.errors import FirstlineError
 from knowledge_base.home import Home
@@ -13,6 +13,7 @@ from knowledge_base.index.encoder import Encoder
 from knowledge_base.index.generation import current_build_id, load
 from knowledge_base.ranking import Ranker
 from suggest_api.logs import get_logger
+from suggest_api.suggestions.live import LiveRevisions
 
 # A content team that publishes waits at most this long; reading one small file a second costs nothing.
 CHECK_SECONDS = 1.0
@@ -31,6 +32,7 @@ class InService:
     encoder_fingerprint: str
     ranker: Ranker
     encoder: Encoder
+    live: LiveRevisions = field(default_factory=LiveRevisions)
 
 
 class GenerationHolder:

@@ -43,7 +43,7 @@ def candidates(session: Session, held: InService, query: Query, *, now: datetime
     live: dict[str, Revision] = {}
 
     def allowed(keys: Sequence[str]) -> Collection[str]:
-        live.update(repository.live_revisions(session, keys))
+        live.update(held.live.get(session, keys))
         return {k for k in keys if k in live and eligible(live[k], query, now=now)}
 
     try:

@@ -9,8 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from knowledge_base.index import search
 from knowledge_base.index.encoder import Vectors
-from knowledge_base.index.search import ExactIndex, FaissIndex, Hits, read_faiss, write_faiss
+from knowledge_base.index.search import (
+    ExactIndex,
+    FaissIndex,
+    Hits,
+    read_faiss,
+    recall,
+    write_faiss,
+)
 
 
 def _unit(rng: np.random.Generator, rows: int, dimension: int) -> Vectors:
@@ -92,3 +100,56 @@ def test_a_file_that_is_no_index_is_refused(tmp_path: Path) -> None:
     (tmp_path / "index.faiss").write_bytes(b"not an index at all")
     with pytest.raises(ValueError, match="cannot be read"):
         read_faiss(tmp_path / "index.faiss", np.zeros((1, 2), dtype=np.float32))
+
+
+class TestIvf:
+    """The approximate kind: fewer rows are compared, nearly the same ones are found."""
+
+    @pytest.fixture
+    def clustered(self, monkeypatch: pytest.MonkeyPatch) -> Vectors:
+        """Phrasings of 300 snippets, ten each; such a small number of rows is approximated for once."""
+        monkeypatch.setattr(search, "IVF_ROWS", 1000)
+        rng = np.random.default_rng(7)
+        centres = np.repeat(_unit(rng, 300, 48), 10, axis=0)
+        vectors = centres + 0.7 * _unit(rng, 3000, 48)
+        result: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        return result
+
+    def test_its_recall_is_what_the_manifest_says(self, tmp_path: Path, clustered: Vectors):
+        kind = write_faiss(clustered, tmp_path / "index.faiss")
+        index = read_faiss(tmp_path / "index.faiss", clustered)
+        assert kind["kind"] == "ivf"
+        assert kind["recall_at_10"] >= search.MIN_RECALL
+        assert kind["probes"] < kind["cells"]
+        other = search.sample_queries(clustered[::-1], count=200)
+        assert recall(index, ExactIndex(clustered), other) >= 0.99
+
+    def test_found_rows_have_the_numbers_of_the_reference(
+        self, tmp_path: Path, clustered: Vectors
+    ):
+        write_faiss(clustered, tmp_path / "index.faiss")
+        index, exact = read_faiss(tmp_path / "index.faiss", clustered), ExactIndex(clustered)
+        for query in search.sample_queries(clustered, count=20):
+            every = exact.search(query, k=len(clustered))
+            known = dict(zip(every.rows.tolist(), every.similarities.tolist(), strict=True))
+            hits = index.search(query, k=256)
+            assert [known[row] for row in hits.rows.tolist()] == hits.similarities.tolist()
+            assert (np.diff(hits.similarities) <= 0).all()
+
+    def test_a_search_may_want_more_rows_than_the_cells_hold(
+        self, tmp_path: Path, clustered: Vectors
+    ):
+        write_faiss(clustered, tmp_path / "index.faiss")
+        hits = read_faiss(tmp_path / "index.faiss", clustered).search(clustered[0], k=3000)
+        assert 10 <= len(hits.rows) < 3000
+        assert hits.rows[0] == 0
+
+    def test_the_same_vectors_give_the_same_bytes(self, tmp_path: Path, clustered: Vectors):
+        one, other = tmp_path / "one.faiss", tmp_path / "other.faiss"
+        assert write_faiss(clustered, one) == write_faiss(clustered.copy(), other)
+        assert one.read_bytes() == other.read_bytes()
+
+
+def test_few_rows_are_compared_exactly(tmp_path: Path) -> None:
+    vectors = _unit(np.random.default_rng(1), 50, 8)
+    assert write_faiss(vectors, tmp_path / "index.faiss") == {"kind": "flat"}
