@@ -1,7 +1,8 @@
-"""Which texts meet in one step: a few texts of each of many snippets, half of them easily confused."""
+"""Which texts meet in one step: a few texts of each of many snippets, in pairs that are easily confused."""
 
 from __future__ import annotations
 
+from collections import Counter, deque
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,7 +11,6 @@ from numpy.typing import NDArray
 from knowledge_base.index.encoder import Vectors
 
 Integers = NDArray[np.int64]
-CONFUSABLE = 0.5  # share of a batch that is filled with the neighbours of its first snippets
 NEIGHBOURS = 15  # nearest snippets looked at; further ones are told apart already
 BLOCK = (
     1024  # snippets compared at a time, so that memory grows with the snippets, not their square
@@ -43,23 +43,27 @@ def plan(
     size: int,
     seed: int,
     epoch: int,
+    most: int | None = None,
 ) -> Iterator[Integers]:
     """The batches of one epoch as positions into `owner`: at most `groups` snippets of `size` texts each.
 
-    Every text comes at least once. A snippet with fewer texts than `size` repeats some of them: each
-    repetition is noised and dropped out differently, so that even a single text has a positive. The same
-    seed and epoch give the same batches.
+    Every text comes at least once, unless there are more than `most`: then a new sample of so many. A
+    snippet with fewer texts than `size` repeats some of them: each repetition is noised and dropped out
+    differently, so that even a single text has a positive. The same seed and epoch give the same batches.
     """
     rng = np.random.default_rng([seed, epoch])
-    chunks = _chunks(owner, size, rng)
-    waiting = {snippet: list(rng.permutation(len(of))) for snippet, of in chunks.items()}
-    queue = [snippet for snippet, of in chunks.items() for _ in of]
-    rng.shuffle(queue)
+    waiting = _chunks(owner, size, rng)
+    turns = [snippet for snippet, chunks in waiting.items() for _ in chunks]
+    rng.shuffle(turns)
+    if most is not None and len(turns) * size > most:
+        turns = turns[: max(1, most // size)]
+        counted = Counter(turns)
+        waiting = {snippet: chunks[: counted[snippet]] for snippet, chunks in waiting.items()}
+    queue, early = deque(turns), Counter[int]()
     while queue:
-        chosen = _choose(queue, waiting, neighbours, groups)
-        yield np.concatenate([chunks[snippet][waiting[snippet].pop()] for snippet in chosen])
-        left = dict.fromkeys(chosen, 1)
-        queue = [s for s in reversed(queue) if not left.pop(s, 0)][::-1]
+        chosen = _choose(queue, early, waiting, neighbours, groups)
+        if chosen:
+            yield np.concatenate([waiting[snippet].pop() for snippet in chosen])
 
 
 def _chunks(
@@ -78,19 +82,30 @@ def _chunks(
 
 
 def _choose(
-    queue: list[int], waiting: dict[int, list[int]], neighbours: Integers, groups: int
+    queue: deque[int],
+    early: Counter[int],
+    waiting: dict[int, list[Integers]],
+    neighbours: Integers,
+    groups: int,
 ) -> list[int]:
-    """Snippets for one batch: from the front of the queue, each with a neighbour while there is room."""
+    """Snippets for one batch: the next in the queue, each followed by its nearest neighbour that still waits.
+
+    `early` counts the turns that a snippet had as a neighbour and that the queue still holds.
+    """
     chosen: dict[int, None] = {}
-    for snippet in queue:
-        if len(chosen) >= groups:
-            break
-        if snippet in chosen:
-            continue
-        chosen[snippet] = None
-        if len(chosen) < groups * CONFUSABLE * 2:
-            for near in neighbours[snippet]:
-                if len(chosen) < groups and int(near) not in chosen and waiting.get(int(near)):
-                    chosen[int(near)] = None
-                    break
+    deferred: list[int] = []  # a second turn in one batch would be no other snippet
+    while queue and len(chosen) < groups:
+        snippet = queue.popleft()
+        if early[snippet]:
+            early[snippet] -= 1
+        elif snippet in chosen:
+            deferred.append(snippet)
+        else:
+            chosen[snippet] = None
+            near = (int(n) for n in neighbours[snippet])
+            closest = next((n for n in near if n not in chosen and waiting.get(n)), None)
+            if closest is not None and len(chosen) < groups:
+                chosen[closest] = None
+                early[closest] += 1
+    queue.extendleft(reversed(deferred))
     return list(chosen)

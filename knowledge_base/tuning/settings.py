@@ -31,6 +31,11 @@ class TuningSettings:
             return self.epochs
         return max(LEAST_EPOCHS, min(MOST_EPOCHS, MOST_PASSES // max(texts, 1)))
 
+    @property
+    def texts_per_epoch(self) -> int:
+        """More texts than that are sampled anew in each epoch."""
+        return MOST_PASSES // LEAST_EPOCHS
+
 
 MOST_EPOCHS = 10
 LEAST_EPOCHS = 2

@@ -143,6 +143,7 @@ class _Run:
             size=settings.texts_per_snippet,
             seed=settings.seed,
             epoch=epoch,
+            most=settings.texts_per_epoch,
         )
 
     def _epoch(self) -> None:

@@ -46,6 +46,27 @@ def test_an_epoch_has_every_text_and_each_batch_whole_groups_of_different_snippe
         assert len({int(row[0]) for row in of}) == len(of)
 
 
+@given(counts=st.lists(st.integers(1, 9), min_size=2, max_size=12), most=st.integers(1, 40))
+def test_a_limited_epoch_is_a_sample_that_changes(counts: list[int], most: int) -> None:
+    owner = owners(counts)
+    near = batches.confusable(np.eye(len(owner), dtype=np.float32), owner, len(counts))
+    made = list(batches.plan(owner, near, groups=4, size=3, seed=1, epoch=0, most=most))
+    assert sum(len(batch) for batch in made) <= max(3, most)
+    assert made
+    for batch in made:
+        of = owner[batch].reshape(-1, 3)
+        assert len({int(row[0]) for row in of}) == len(of)
+
+
+def test_a_large_knowledge_base_is_planned_in_linear_time() -> None:
+    """30,000 snippets of four texts: a plan that looks through its queue for each batch takes minutes."""
+    count = 30_000
+    owner = owners([4] * count)
+    near = np.stack([(np.arange(count) + step) % count for step in (1, 2, 3)], axis=1)
+    made = list(batches.plan(owner, near, groups=32, size=4, seed=1, epoch=0))
+    assert sum(len(batch) for batch in made) == 4 * count
+
+
 def test_batches_follow_the_seed_and_change_with_the_epoch() -> None:
     one, same = planned([6] * 9, groups=4, size=3), planned([6] * 9, groups=4, size=3)
     assert all((a == b).all() for a, b in zip(one, same, strict=True))
