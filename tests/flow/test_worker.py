@@ -176,8 +176,8 @@ def test_kills_lose_nothing_and_every_repeat_is_marked(
             processes[kills % 2].kill()
             kills += 1
         wait_for(lambda: settled(live))
+    # Most kills met work. Whether one met a send is chance; test_delivery does that on purpose.
     assert in_the_middle >= 12
-    assert live.value("SELECT count(*) FROM delivery_attempt WHERE outcome = 'interrupted'") > 0
     _check(live, network, rasa, peers=peers, per_peer=12)
 
 
