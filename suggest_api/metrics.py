@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+import os
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 
 # Seconds. The encoder takes 3-5 ms and a whole request some 10 ms on two shared cores; the last
 # bucket is where an agent would notice.
@@ -51,5 +54,14 @@ class Metrics:
             "firstline_backlog",
             "Rows by table and state (inbox, bot_turn, outbox), counted when scraped.",
             ("queue", "state"),
+            multiprocess_mode="mostrecent",  # counted in the database, so any worker's count is all of it
             registry=self.registry,
         )
+
+    def text(self) -> bytes:
+        """All metrics in Prometheus' text format; of several workers, their sums."""
+        if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:  # set by `workers` for its processes
+            return generate_latest(self.registry)
+        every = CollectorRegistry()
+        MultiProcessCollector(every)  # type: ignore[no-untyped-call]  # the package has no types
+        return generate_latest(every)

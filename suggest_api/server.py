@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import socket
+import sys
 
 import uvicorn
 
 from knowledge_base.errors import ConfigurationError
+from suggest_api import workers
 from suggest_api.main import create_app
 from suggest_api.settings import Settings
 
@@ -18,7 +20,13 @@ BACKLOG = 2048  # connections that wait to be accepted: a network's burst, uvico
 
 def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, then finish what is in flight. Raises ConfigurationError."""
-    listening = bind(settings.host, settings.port)
+    listening = workers.inherited() or bind(settings.host, settings.port)
+    if settings.workers > 1:
+        code = workers.run(settings, listening)
+        listening.close()
+        if code:
+            sys.exit(code)
+        return
     try:
         server = uvicorn.Server(
             uvicorn.Config(

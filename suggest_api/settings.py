@@ -160,6 +160,12 @@ class Settings(BaseSettings):
         default=(5.0, 300.0, 1800.0, 7200.0, 18000.0, 36000.0, 36000.0),
         description="Longest waits in seconds before a reply is tried again, JSON; then it is given up.",
     )
+    workers: int = Field(
+        default=1,
+        ge=1,
+        le=64,  # beyond that somebody mistyped
+        description="Serving processes on one port; about one for each core that is free.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe level that is logged."
     )

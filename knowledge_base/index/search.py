@@ -170,7 +170,7 @@ def _ivf(vectors: Vectors) -> tuple[Any, IndexKind]:
 
     rows, dimension = vectors.shape
     cells = cells_for(rows)
-    index = faiss.index_factory(dimension, f"IVF{cells},Flat", faiss.METRIC_INNER_PRODUCT)
+    index: Any = faiss.index_factory(dimension, f"IVF{cells},Flat", faiss.METRIC_INNER_PRODUCT)
     index.cp.seed, index.cp.niter = SEED, ROUNDS
     index.cp.max_points_per_centroid = POINTS_PER_CELL
     index.train(vectors)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Depends, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, Field
 from starlette.requests import Request
 
@@ -66,4 +66,4 @@ def metrics(request: Request) -> Response:
     """Counts, timings, and the queues as the database has them now."""
     desk = desk_of(request)
     flow.count_backlog(desk)
-    return Response(generate_latest(desk.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+    return Response(desk.metrics.text(), media_type=CONTENT_TYPE_LATEST)
