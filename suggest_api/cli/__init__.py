@@ -22,7 +22,12 @@ from suggest_api.cli.running import db_upgrade, serve, worker
 GROUPS = (
     ("kb", "Snippets: import, export, check, build.", "knowledge_base.cli", "kb_app"),
     ("encoder", "The encoder: export it once.", "knowledge_base.cli", "encoder_app"),
-    ("policy", "The policy: test its rules, judge a file of drafts.", "knowledge_base.cli", "policy_app"),
+    (
+        "policy",
+        "The policy: test its rules, judge a file of drafts.",
+        "knowledge_base.cli",
+        "policy_app",
+    ),
 )
 # Single commands that a module registers by itself: names and helps, and the module.
 REGISTERED = (
