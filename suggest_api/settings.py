@@ -165,6 +165,19 @@ class Settings(BaseSettings):
         ge=1,
         le=64,  # beyond that somebody mistyped
         description="Serving processes on one port; about one for each core that is free.",
+    max_drift: float = Field(
+        # See compliance.drift.DriftLimits: a greeting or a closing sentence stays below it.
+        default=0.3,
+        ge=0.0,
+        le=1.0,
+        description="Share of a reply that may differ from its approved text without a reason, 0 to 1.",
+    )
+    block_drift: float = Field(
+        # Beyond it most of what the customer reads was approved by nobody.
+        default=0.6,
+        ge=0.0,
+        le=1.0,
+        description="Share from which on a reply counts as written freely and not as its draft, 0 to 1.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe level that is logged."
@@ -206,6 +219,13 @@ class Settings(BaseSettings):
             msg = (
                 f"{PREFIX}DEMO=1 listens on this machine only: unset {PREFIX}HOST or {PREFIX}DEMO"
             )
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _drift_limits_in_order(self) -> Self:
+        if self.max_drift > self.block_drift:
+            msg = f"{PREFIX}MAX_DRIFT: is above {PREFIX}BLOCK_DRIFT: it must be the smaller of the two"
             raise ValueError(msg)
         return self
 

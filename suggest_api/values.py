@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 Clock = Callable[[], datetime]  # returns an aware UTC time
 
 ID_BYTES = 16  # 128 random bits: ids are never guessed and never collide
+
+# The packs of findings that are not about the text itself: about its revision, and about the conversation.
+METADATA_LAYER, CONTEXT_LAYER = "metadata", "context"
 
 
 def new_id() -> str:
@@ -71,6 +74,15 @@ class Abstention(StrEnum):
     POLICY_BLOCKED = "policy_blocked"  # every match was refused by the gate
     POLICY_UNAVAILABLE = "policy_unavailable"  # no policy is loaded: the gate says no
     RANKING_FAILED = "ranking_failed"  # the index or the encoder failed; the log says how
+    NEEDS_PERSON = (
+        "needs_person"  # the customer's words need a person's care: no ready answer is offered
+    )
+    OPTED_OUT = "opted_out"  # the customer switched automated replies off
+    WINDOW_CLOSED = "window_closed"  # the network does not let us answer any more
+    TOPIC_FROZEN = "topic_frozen"  # nothing is said about this topic at the moment
+    NOT_CURRENT = (
+        "not_current"  # every match was withdrawn, expired, used up or meant for elsewhere
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +130,20 @@ class ApprovedText:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedText:
-    """A text that the gate let through, bound to its verdict by hash: the only thing the outbox takes."""
+    """A text that the gate let through, bound to its verdict by hash: the only thing the outbox takes.
+
+    `drift` is how far it is from the approved text that it was made from, as JSON; None where there is none.
+    """
 
     text: str
     sha256: str
     verdict: Verdict
+    drift: Mapping[str, Any] | None = None
+
+    def verdict_json(self) -> dict[str, Any]:
+        """The verdict as it is stored, with the drift where there is one."""
+        verdict = self.verdict.to_json()
+        return verdict if self.drift is None else {**verdict, "drift": dict(self.drift)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

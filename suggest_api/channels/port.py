@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
@@ -126,6 +126,10 @@ class Channel(Protocol):
         self, message: OutgoingMessage, *, account: Account, deadline: float, now: datetime
     ) -> SendOutcome:
         """Hand one message to the network within `deadline` seconds; never raises."""
+
+    @property
+    def messaging_window(self) -> timedelta | None:
+        """How long after the customer's last message this network lets us answer; None if it sets no time."""
 
     @property
     def send_deadline(self) -> float:

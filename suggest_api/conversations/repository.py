@@ -143,6 +143,17 @@ def thread(session: Session, conversation_id: str) -> tuple[Turn, ...]:
     return tuple(to_turn(row) for row in rows)
 
 
+def latest(session: Session, conversation_id: str, *, limit: int) -> tuple[Turn, ...]:
+    """The newest entries of a log, oldest first."""
+    rows = session.scalars(
+        select(TurnRow)
+        .where(TurnRow.conversation_id == conversation_id)
+        .order_by(TurnRow.seq.desc())
+        .limit(limit)
+    )
+    return tuple(to_turn(row) for row in reversed(rows.all()))
+
+
 def get_turn(session: Session, turn_id: int) -> Turn:
     """One entry of a log."""
     return to_turn(session.get_one(TurnRow, turn_id))

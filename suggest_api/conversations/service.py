@@ -102,6 +102,11 @@ def thread(session: Session, conversation_id: str) -> tuple[Turn, ...]:
     return repository.thread(session, conversation_id)
 
 
+def latest(session: Session, conversation_id: str, *, limit: int) -> tuple[Turn, ...]:
+    """The newest entries of the log, in the order in which we learned them."""
+    return repository.latest(session, conversation_id, limit=limit)
+
+
 def waiting(session: Session) -> tuple[InboxItem, ...]:
     """Who waits for a person, longest first."""
     return repository.items(session, waiting=True, limit=LIST_LIMIT)

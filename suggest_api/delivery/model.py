@@ -46,6 +46,7 @@ class AttemptOutcome(StrEnum):
     UNCLEAR = "unclear"
     INTERRUPTED = "interrupted"
     WITHHELD = "withheld"  # the policy of today says no, so nothing was handed to the network
+    WITHDRAWN = "withdrawn"  # what the customer said in between makes it the wrong thing to say
 
 
 # After these the network may have the message: another attempt is marked as a possible repeat.
@@ -100,6 +101,10 @@ class LeasedDelivery:
     author: str
     draft_id: str | None
     lease_until: datetime
+    turn_id: int
+    revision_id: int | None
+    created_at: datetime
+    warned: frozenset[str]  # rules that warned when it was queued, for which a reason was given
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +145,8 @@ def next_step(
             return Next(state=DeliveryState.FAILED, failure=result.detail)
         case AttemptOutcome.WITHHELD:
             return Next(state=DeliveryState.DEAD, failure=result.detail)
+        case AttemptOutcome.WITHDRAWN:
+            return Next(state=DeliveryState.CANCELLED, failure=result.detail)
     if result.outcome in AMBIGUOUS and not idempotent:
         return Next(state=DeliveryState.UNKNOWN, failure=result.detail)
     if attempts > len(delays):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -139,7 +139,23 @@ def open_attempt(
         author=row.author,
         draft_id=row.draft_id,
         lease_until=until,
+        turn_id=row.turn_id,
+        revision_id=row.revision_id,
+        created_at=row.created_at,
+        warned=_warned(row.verdict),
     )
+
+
+def count_uses(session: Session, revision_id: int, *, since: datetime, but: str | None) -> int:
+    """Replies made from a revision since then that went out or still may, without the one of the id `but`."""
+    statement = select(func.count()).where(
+        OutboxRow.revision_id == revision_id,
+        OutboxRow.created_at > since,
+        OutboxRow.state.not_in((DeliveryState.CANCELLED, DeliveryState.FAILED)),
+    )
+    if but is not None:
+        statement = statement.where(OutboxRow.id != but)
+    return session.scalar(statement) or 0
 
 
 def close_attempt(
@@ -247,6 +263,16 @@ def counts(session: Session) -> dict[str, int]:
     statement = select(OutboxRow.state, func.count()).group_by(OutboxRow.state)
     found = {str(state): number for state, number in session.execute(statement)}
     return {state.value: found.get(state.value, 0) for state in DeliveryState}
+
+
+def _warned(verdict: Mapping[str, Any]) -> frozenset[str]:
+    """The rules that warned in a stored verdict; whatever else is stored there warned of nothing."""
+    found = verdict.get("findings")
+    return frozenset(
+        str(finding.get("rule_id"))
+        for finding in (found if isinstance(found, list) else [])
+        if isinstance(finding, dict) and finding.get("severity") == "warn"
+    )
 
 
 def _attempts_so_far(session: Session, outbox_id: str) -> tuple[int, bool]:

@@ -59,7 +59,7 @@ def enqueue(
         text_sha256=checked.sha256,
         draft_id=draft_id,
         revision_id=revision_id,
-        verdict=checked.verdict.to_json(),
+        verdict=checked.verdict_json(),
         verdict_outcome=checked.verdict.outcome.value,
         judged_sha256=checked.verdict.judged_sha256,
         state=DeliveryState.READY,
@@ -208,6 +208,13 @@ def resolve_unknown(
 def withdraw_bot_replies(session: Session, conversation_id: str, *, now: datetime) -> int:
     """A person took over: what the assistant has not said yet stays unsaid. Returns how many."""
     return repository.cancel_bot_rows(session, conversation_id, why=TAKEN_OVER, now=now)
+
+
+def count_uses(
+    session: Session, revision_id: int, *, since: datetime, but: str | None = None
+) -> int:
+    """How many replies were made from a revision since then, without the one of the id `but`."""
+    return repository.count_uses(session, revision_id, since=since, but=but)
 
 
 def get(session: Session, outbox_id: str) -> Delivery:

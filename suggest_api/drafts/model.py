@@ -87,6 +87,7 @@ class Offer:
     score: float
     confidence: float
     matched_example: str = field(default="")
+    locale: str = "en"  # of the conversation: some rules judge by it
 
 
 def draft_of(offer: Offer, *, now: datetime) -> Draft:
@@ -204,6 +205,7 @@ def _proof(offer: Offer, *, now: datetime) -> dict[str, Any]:
         "author": approved.author,
         "approved_by": approved.approved_by,
         "approved_at": approved.approved_at.isoformat(),
+        "locale": offer.locale,
         "policy_version": verdict.policy_version,
         "verdict": verdict.to_json(),
         "build_id": offer.build_id,
@@ -232,7 +234,7 @@ def _decide(
         draft,
         state=state,
         final_text=final.text if changed else None,
-        final_verdict=final.verdict.to_json() if changed else None,
+        final_verdict=final.verdict_json() if changed else None,
         decided_by=by,
         decided_at=at,
         reason=reason if reason is not None else draft.reason,

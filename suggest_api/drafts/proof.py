@@ -15,7 +15,7 @@ from knowledge_base.store import repository as revisions
 from knowledge_base.wording import Filled, fill, measure
 from suggest_api.drafts import service
 from suggest_api.drafts.model import Draft, difference, length_json, proof_hash, spans_json
-from suggest_api.values import sha256
+from suggest_api.values import CONTEXT_LAYER, METADATA_LAYER, sha256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,17 +181,18 @@ def _text(draft: Draft, filled: Filled) -> Iterator[Check]:
 
 def _verdicts(draft: Draft, policy: Policy | None) -> Iterator[Check]:
     stored = draft.proof.get("verdict")
-    yield _verdict("verdict", stored, draft.text, draft.channel, policy)
+    yield _verdict("verdict", stored, draft.text, draft, policy)
     version = stored.get("policy_version") if isinstance(stored, dict) else None
     yield _same("policy_version", draft.proof.get("policy_version"), version)
     if draft.final_text is not None:
-        yield _verdict(
-            "final verdict", draft.final_verdict, draft.final_text, draft.channel, policy
-        )
+        yield _verdict("final verdict", draft.final_verdict, draft.final_text, draft, policy)
 
 
-def _verdict(part: str, stored: Any, text: str, channel: str, policy: Policy | None) -> Check:
-    """The stored verdict: bound to these bytes, letting them out, and the same when judged again."""
+def _verdict(part: str, stored: Any, text: str, draft: Draft, policy: Policy | None) -> Check:
+    """The stored verdict: bound to these bytes, letting them out, and the same when judged again.
+
+    Only the findings on the text can be recomputed: the circumstances were those of that moment.
+    """
     try:
         verdict = Verdict.from_json(stored)
     except (KeyError, TypeError, ValueError, FirstlineError):
@@ -206,4 +207,13 @@ def _verdict(part: str, stored: Any, text: str, channel: str, policy: Policy | N
         )
         detail = f"given by policy {verdict.policy_version[:12]}, {now}: not judged again"
         return Check(part=part, holds=None, detail=detail)
-    return _same(part, stored, judge(policy, text, channel=channel).to_json())
+    locale = str(draft.proof.get("locale", "en"))
+    fresh = judge(policy, text, channel=draft.channel, locale=locale)
+    on_text = [f for f in verdict.findings if f.pack not in (METADATA_LAYER, CONTEXT_LAYER)]
+    if len(on_text) < len(verdict.findings):
+        # Circumstances warned at most, or it would have blocked; the outcome is at least the text's.
+        worst = "warn" if fresh.outcome.value == "pass" else fresh.outcome.value
+        expected = {**fresh.to_json(), "outcome": worst}
+        found = {**verdict.to_json(), "findings": [f.to_json() for f in on_text]}
+        return _same(part, found, expected)
+    return _same(part, verdict.to_json(), fresh.to_json())

@@ -9,11 +9,12 @@ take no session: they decide themselves what is committed before a network or th
     converse    the assistant answers, or hands over                            (assistant)
     hand_over   a person owes the reply                                         (assistant)
     suggest     approved snippets become drafts, each cleared by policy         (drafting)
-    judge       the verdict on any text, while an agent types                   (drafting)
+    judge       the verdict on any text, by itself                              (drafting)
+    judge_reply the verdict on a reply where it is written                      (conversation)
     claim       an agent takes a conversation; release gives it back            (conversation)
     reply       the final text is judged again and queued                       (conversation)
     deliver     the queue is sent, receipts come back as events                 (delivery)
-    feedback    what became of a draft                                          (drafting)
+    feedback    what became of a draft                                          (feedback)
     prove       the draft, rebuilt byte for byte from what is stored            (drafting)
 
 Beside the story: `thread`, `stored_events` and `replay_event` for those who look; `readiness` and
@@ -21,10 +22,11 @@ Beside the story: `thread`, `stored_events` and `replay_event` for those who loo
 """
 
 from suggest_api.flow.assistant import converse, hand_over
-from suggest_api.flow.conversation import claim, release, reply, thread
+from suggest_api.flow.conversation import claim, judge_reply, release, reply, thread
 from suggest_api.flow.delivery import deliver
 from suggest_api.flow.desk import Desk
-from suggest_api.flow.drafting import feedback, judge, prove, suggest
+from suggest_api.flow.drafting import judge, prove, suggest
+from suggest_api.flow.feedback import feedback
 from suggest_api.flow.operating import PartState, count_backlog, readiness
 from suggest_api.flow.reception import ingest, receive, replay_event, stored_events
 
@@ -39,6 +41,7 @@ __all__ = [
     "hand_over",
     "ingest",
     "judge",
+    "judge_reply",
     "prove",
     "readiness",
     "receive",

@@ -40,6 +40,8 @@ from suggest_api.conversations.model import (
 from suggest_api.drafts import service as drafts
 from suggest_api.drafts.model import DraftState
 from suggest_api.errors import Refused
+from suggest_api.flow import circumstances
+from suggest_api.flow.circumstances import HANDED_OVER, NOTICES, OPTED_IN, OPTED_OUT, OUTAGE
 from suggest_api.flow.conversation import queue
 from suggest_api.flow.desk import Desk
 from suggest_api.logs import get_logger
@@ -47,12 +49,6 @@ from suggest_api.storage import unit_of_work
 from suggest_api.values import Author, CheckedText, Use, new_id
 
 log = get_logger(__name__)
-
-OPTED_OUT, OPTED_IN = "assistant.opted_out", "assistant.opted_in"
-HANDED_OVER, OUTAGE = "assistant.hand_over", "assistant.hand_over_outage"
-# The service says these itself when it happens, so that the customer is told even when the assistant is
-# down; said by the assistant too, they would come twice.
-SAID_BY_US = frozenset({OPTED_OUT, OPTED_IN, HANDED_OVER, OUTAGE})
 
 ASSISTANT = "assistant"  # who decides about a draft that no person sees
 
@@ -147,6 +143,10 @@ def _ask(desk: Desk, job: BotTurn) -> Answer | None:
         return Answer(items=(OptIn(),))
     if turn.kind is TurnKind.UNSUPPORTED or not text:
         return Answer(items=(HandOver(reason=HandOverReason.NOTHING_TO_READ),))
+    with unit_of_work.read(desk.engine) as session:
+        urgent = circumstances.hand_over_reason(desk, session, conversation)
+    if urgent is not None:  # no machine is asked what to say to this
+        return Answer(items=(HandOver(reason=urgent, asked=turn.text),))
     if desk.bot is None:
         return _failed(job, NoAnswer(HandOverReason.NO_ASSISTANT, "no assistant is configured"))
     session_id = job.session or new_id()
@@ -189,7 +189,11 @@ def _conclude(desk: Desk, session: Session, job: BotTurn, answer: Answer, *, now
     if not (conversation.bot_may_speak or opting_in) or not answer.items:
         bot_turns.settle(session, job, state="skipped", outcome="not_ours", heard_in=None, now=now)
         return "not_ours"
-    steps = _resolve(desk, session, conversation, answer.items, asked=job.turn.text, now=now)
+    asked, items = job.turn.text, answer.items
+    urgent = circumstances.hand_over_reason(desk, session, conversation)
+    if urgent is not None and any(isinstance(item, Say | SayDraft) for item in items):
+        items = (HandOver(reason=urgent, asked=asked),)  # the customer wrote it meanwhile
+    steps = _resolve(desk, session, conversation, items, asked=asked, now=now)
     outcome = _outcome(steps)
     bot_turns.settle(
         session, job, state="done", outcome=outcome, heard_in=answer.heard_in, now=now
@@ -216,7 +220,9 @@ def _resolve(
     """Each item as something that can be done; the first that cannot be becomes a hand-over."""
     steps: list[Step] = []
     for item in items:
-        if isinstance(item, Say) and item.snippet_key in SAID_BY_US and len(items) > 1:
+        # The service says these itself when it happens, so that the customer is told even when the assistant
+        # is down; said by the assistant too, they would come twice.
+        if isinstance(item, Say) and item.snippet_key in NOTICES and len(items) > 1:
             continue
         step: Step | None
         if isinstance(item, Say):
@@ -309,7 +315,7 @@ def _snippet(
     except WordingError as error:
         log.error("assistant.unfilled", snippet_key=key, error_class=type(error).__name__)
         return None
-    checked = _checked(desk, conversation, text, key)
+    checked = _checked(desk, session, conversation, text, revision, now=now)
     if checked is None:
         return None
     return Speech(checked=checked, snippet_key=key, revision_id=revision.id)
@@ -333,7 +339,7 @@ def _draft(
     if not stands or revision is None or revision.id != draft.revision_id:
         log.error("assistant.draft_stale", draft_id=draft.id, conversation_id=conversation.id)
         return None
-    checked = _checked(desk, conversation, draft.text, draft.snippet_key)
+    checked = _checked(desk, session, conversation, draft.text, revision, now=now)
     if checked is None or checked.text != draft.text:
         return None
     return Speech(
@@ -359,12 +365,24 @@ def _may_say(
     return revision
 
 
-def _checked(desk: Desk, conversation: Conversation, text: str, key: str) -> CheckedText | None:
+def _checked(
+    desk: Desk,
+    session: Session,
+    conversation: Conversation,
+    text: str,
+    revision: Revision,
+    *,
+    now: datetime,
+) -> CheckedText | None:
     """The text with a verdict that lets it out; a warning is for people to weigh, so it is a no here."""
+    here = circumstances.around(
+        desk, session, conversation, use=Use.ASSISTANT, revision=revision, now=now
+    )
+    channel, locale = conversation.channel, conversation.locale
     try:
-        checked = compliance.check(desk.policy, text, channel=conversation.channel)
+        checked = compliance.check(desk.policy, text, channel=channel, locale=locale, here=here)
     except (Refused, PolicyError, WordingError) as error:
-        log.error("assistant.refused", snippet_key=key, error_class=type(error).__name__)
+        log.error("assistant.refused", snippet_key=revision.key, error_class=type(error).__name__)
         return None
     return checked if checked.verdict.outcome.value == "pass" else None
 

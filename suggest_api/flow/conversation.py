@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,8 @@ from knowledge_base.policy import Outcome
 from knowledge_base.store import audit
 from knowledge_base.wording import normalise
 from suggest_api.compliance import service as compliance
+from suggest_api.compliance.drift import Drift, measure_drift
+from suggest_api.compliance.model import Circumstances
 from suggest_api.conversations import service as conversations
 from suggest_api.conversations.model import Conversation, Turn
 from suggest_api.delivery import service as delivery
@@ -22,10 +24,14 @@ from suggest_api.errors import (
     DraftDiffers,
     OwnershipLost,
     ReasonNeeded,
+    Refused,
     Unprocessable,
 )
+from suggest_api.flow import circumstances
 from suggest_api.flow.desk import Desk
-from suggest_api.values import Author, CheckedText, Owner
+from suggest_api.values import Author, CheckedText, Owner, Use
+
+REWRITTEN = "rewritten"  # why a draft is dismissed when the text it became is another one
 
 
 def claim(
@@ -90,25 +96,56 @@ def reply(
     if version is not None and version != seen.version:
         msg = "the conversation changed in between: look at it again before you answer"
         raise OwnershipLost(msg)
-    checked = compliance.check(desk.policy, final, channel=seen.channel)
-    if checked.verdict.outcome is Outcome.warn and not (reason or "").strip():
-        msg = "the gate warns about this text: give a reason to send it all the same"
-        raise ReasonNeeded(msg, findings=tuple(checked.verdict.findings))
+    draft = _offered(session, draft_id, seen)
+    source = _source(desk, draft, final)
+    here = _here(desk, session, seen, source)
+    checked = compliance.check(
+        desk.policy, final, channel=seen.channel, locale=seen.locale, here=here
+    )
+    require_reason(checked, reason)
     owned = claim(desk, session, conversation_id, by=by, version=seen.version)
     now = desk.clock()  # after the claim, which comes before the reply in the thread
-    draft = _accept(session, draft_id, owned, checked, by=by, reason=reason, now=now)
+    if source.draft is not None:
+        drafts.accept(session, source.draft.id, final=checked, by=by, reason=reason, now=now)
+    elif draft is not None:
+        drafts.dismiss(session, draft.id, by=by, reason=REWRITTEN, now=now)
     return queue(
         session,
         owned,
         checked,
         author=Author.PERSON,
         author_name=by,
-        draft_id=draft_id,
-        snippet_key=draft.snippet_key if draft else None,
-        revision_id=draft.revision_id if draft else None,
+        draft_id=source.draft.id if source.draft else None,
+        snippet_key=source.draft.snippet_key if source.draft else None,
+        revision_id=source.draft.revision_id if source.draft else None,
+        left_draft=draft.id if draft and not source.draft else None,
         reason=reason,
         now=now,
     )
+
+
+def judge_reply(
+    desk: Desk, session: Session, conversation: Conversation, text: str, *, draft_id: str | None
+) -> CheckedText | Refused:
+    """What `reply` would say to this text now, for whoever is writing it; nothing is changed.
+
+    Raises UnusableText, DraftDiffers, DraftDecided, NotFound and PolicyUnavailable as `reply` does.
+    """
+    final = normalise(text)
+    source = _source(desk, _offered(session, draft_id, conversation), final)
+    here = _here(desk, session, conversation, source)
+    channel, locale = conversation.channel, conversation.locale
+    try:
+        return compliance.check(desk.policy, final, channel=channel, locale=locale, here=here)
+    except Refused as error:
+        return error
+
+
+def require_reason(checked: CheckedText, reason: str | None) -> None:
+    """Raise ReasonNeeded if the gate warns about a text and nobody says why to send it all the same."""
+    if checked.verdict.outcome is Outcome.warn and not (reason or "").strip():
+        msg = "the gate warns about this text: give a reason to send it all the same"
+        raise ReasonNeeded(msg, findings=tuple(checked.verdict.findings))
 
 
 def queue(
@@ -121,14 +158,23 @@ def queue(
     draft_id: str | None,
     snippet_key: str | None,
     revision_id: int | None,
+    left_draft: str | None = None,
     reason: str | None = None,
     now: datetime,
 ) -> Turn:
     """Write the turn, the outbox row and the audit entry of a reply, in one transaction.
 
-    `conversation` is locked. The audit entry names the text by its hash only.
+    `conversation` is locked. The audit entry names the text by its hash only. `left_draft` is a draft that the
+    text began as and has nothing to do with any more.
     """
-    origin = {"draft_id": draft_id, "snippet_key": snippet_key, "revision_id": revision_id}
+    origin = {
+        "draft_id": draft_id,
+        "snippet_key": snippet_key,
+        "revision_id": revision_id,
+        "left_draft": left_draft,
+        "written_freely": True if revision_id is None else None,
+        "drift": None if checked.drift is None else dict(checked.drift),
+    }
     _, turn = conversations.said(
         session,
         conversation,
@@ -155,6 +201,7 @@ def queue(
         "text_sha256": checked.sha256,
         "policy_version": checked.verdict.policy_version,
         "verdict": checked.verdict.outcome.value,
+        "rules": sorted({finding.rule_id for finding in checked.verdict.findings}),
         "reason": reason,
     }
     actor = author_name or author.value
@@ -171,16 +218,41 @@ def thread(session: Session, conversation_id: str) -> tuple[Turn, ...]:
     )
 
 
-def _accept(
-    session: Session,
-    draft_id: str | None,
-    conversation: Conversation,
-    checked: CheckedText,
-    *,
-    by: str,
-    reason: str | None,
-    now: datetime,
-) -> Draft | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Source:
+    """What a final text is made from: the draft it still counts as, and how far it is from the one it began as."""
+
+    draft: Draft | None = None
+    drift: Drift | None = None
+
+
+def _source(desk: Desk, draft: Draft | None, final: str) -> _Source:
+    if draft is None:
+        return _Source()
+    drift = measure_drift(draft.text, final)
+    made_from = None if drift.share > desk.settings.block_drift else draft
+    return _Source(draft=made_from, drift=drift)
+
+
+def _here(
+    desk: Desk, session: Session, conversation: Conversation, source: _Source
+) -> Circumstances:
+    revision = circumstances.revision_of(
+        session, source.draft.revision_id if source.draft else None
+    )
+    return circumstances.around(
+        desk,
+        session,
+        conversation,
+        use=Use.AGENT,
+        revision=revision,
+        drift=source.drift,
+        now=desk.clock(),
+    )
+
+
+def _offered(session: Session, draft_id: str | None, conversation: Conversation) -> Draft | None:
+    """The draft, if it was offered here and nobody sent it yet."""
     if draft_id is None:
         return None
     draft = drafts.get(session, draft_id)
@@ -190,7 +262,7 @@ def _accept(
     if draft.state in (DraftState.ACCEPTED, DraftState.SENT):
         msg = "this draft was sent already: ask for drafts again"
         raise DraftDecided(msg)
-    return drafts.accept(session, draft_id, final=checked, by=by, reason=reason, now=now)
+    return draft
 
 
 def _record(

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from knowledge_base.errors import PolicyUnavailable, WordingError
+from knowledge_base.errors import NotFound, PolicyUnavailable, WordingError
+from knowledge_base.policy import Severity
 from suggest_api.channels.port import (
     OutgoingMessage,
     Rejected,
@@ -16,6 +17,7 @@ from suggest_api.channels.port import (
     Unclear,
 )
 from suggest_api.compliance import service as compliance
+from suggest_api.conversations import service as conversations
 from suggest_api.delivery import service as delivery
 from suggest_api.delivery.model import (
     AttemptOutcome,
@@ -25,14 +27,17 @@ from suggest_api.delivery.model import (
 )
 from suggest_api.drafts import service as drafts
 from suggest_api.errors import Refused
+from suggest_api.flow import circumstances
 from suggest_api.flow.desk import Desk
 from suggest_api.logs import get_logger
 from suggest_api.storage import unit_of_work
-from suggest_api.values import sha256
+from suggest_api.values import Author, CheckedText, sha256
 
 log = get_logger(__name__)
 
 NETWORK = "network"  # who tells that a draft was sent
+# What a customer says may overtake the assistant's answer: it is dropped then.
+OVERTAKEN = frozenset({"CTX-OPTED-OUT", "CTX-CARE"})
 
 
 def deliver(desk: Desk) -> bool:
@@ -87,35 +92,52 @@ def _attempt(desk: Desk, leased: LeasedDelivery) -> AttemptResult:
     account = desk.settings.account(leased.channel, leased.account)
     if network is None or account is None:
         return _retry("this channel account is not configured any more")
-    withheld = _judge_again(desk, leased)
-    if withheld is not None:
-        return withheld
+    checked = _judge_again(desk, leased)
+    if isinstance(checked, AttemptResult):
+        return checked
     now = desk.clock()
     # Half the lease at most: whoever takes over after it must find this attempt over.
     deadline = min(network.send_deadline, desk.settings.lease_seconds / 2)
     if now + timedelta(seconds=deadline) > leased.lease_until:
         return _retry("the sender was held up for too long before it began")
-    message = OutgoingMessage(reference=leased.id, to=leased.peer, text=leased.text)
+    message = OutgoingMessage(reference=leased.id, to=leased.peer, text=checked.text)
     return _result(network.send(message, account=account, deadline=deadline, now=now))
 
 
-def _judge_again(desk: Desk, leased: LeasedDelivery) -> AttemptResult | None:
-    """None if today's policy lets exactly these bytes out."""
+def _judge_again(desk: Desk, leased: LeasedDelivery) -> CheckedText | AttemptResult:
+    """Exactly these bytes with today's verdict on them, or why they stay here.
+
+    A warning that nobody gave a reason for is a no: it came after the reply was queued.
+    """
     if sha256(leased.text) != leased.text_sha256:
-        return AttemptResult(
-            outcome=AttemptOutcome.WITHHELD, detail="the text is not the one that was judged"
-        )
+        return _withheld("the text is not the one that was judged")
     try:
-        checked = compliance.check(desk.policy, leased.text, channel=leased.channel)
+        with unit_of_work.read(desk.engine) as session:
+            here = circumstances.leaving(desk, session, leased, now=desk.clock())
+            locale = conversations.get(session, leased.conversation_id).locale
+        checked = compliance.check(
+            desk.policy, leased.text, channel=leased.channel, locale=locale, here=here
+        )
     except PolicyUnavailable as error:
         return _retry(str(error))
-    except (Refused, WordingError) as error:
-        return AttemptResult(outcome=AttemptOutcome.WITHHELD, detail=str(error))
+    except Refused as error:
+        blocking = {f.rule_id for f in error.findings if f.severity is Severity.block}
+        if leased.author == Author.BOT and blocking and blocking <= OVERTAKEN:
+            return AttemptResult(outcome=AttemptOutcome.WITHDRAWN, detail=str(error))
+        return _withheld(str(error))
+    except (NotFound, WordingError) as error:
+        return _withheld(str(error))
     if checked.text != leased.text:
-        return AttemptResult(
-            outcome=AttemptOutcome.WITHHELD, detail="the text is not in its normal form"
-        )
-    return None
+        return _withheld("the text is not in its normal form")
+    warned = {f.rule_id for f in checked.verdict.findings if f.severity is Severity.warn}
+    unweighed = sorted(warned if leased.author == Author.BOT else warned - leased.warned)
+    if unweighed:
+        return _withheld(f"{', '.join(unweighed)} warns about it by now, and nobody weighed that")
+    return checked
+
+
+def _withheld(reason: str) -> AttemptResult:
+    return AttemptResult(outcome=AttemptOutcome.WITHHELD, detail=reason)
 
 
 def _retry(reason: str) -> AttemptResult:

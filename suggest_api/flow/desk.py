@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
 
+from suggest_api.compliance.signals import Signals, load_signals
 from suggest_api.metrics import Metrics
 from suggest_api.settings import Settings
 from suggest_api.storage.unit_of_work import Together
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 class Desk:
     """The parts of one process; `bot` None means that people answer from the start.
 
-    `policy` None means that it could not be loaded: the gate then refuses everything.
+    `policy` None means that it could not be loaded: the gate then refuses everything. `signals` is what in a
+    customer's words needs a person. Nothing is said about `frozen_topics`.
     """
 
     settings: Settings
@@ -35,6 +37,8 @@ class Desk:
     metrics: Metrics
     channels: Mapping[str, Channel]
     bot: BotClient | None = None
+    signals: Signals = field(default_factory=load_signals)
+    frozen_topics: frozenset[str] = frozenset()
     together: Together = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

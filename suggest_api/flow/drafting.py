@@ -1,9 +1,11 @@
-"""From a customer's words to drafts that may be sent, with their proofs, and what became of them."""
+"""From a customer's words to drafts that may be sent, with their proofs."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from sqlalchemy.orm import Session
 
@@ -12,12 +14,15 @@ from knowledge_base.policy import Verdict
 from knowledge_base.snippet import Revision
 from knowledge_base.wording import clean_customer_text, fill, measure
 from suggest_api.compliance import service as compliance
+from suggest_api.compliance.model import Circumstances, findings
+from suggest_api.compliance.service import LOCALE as DEFAULT_LOCALE
 from suggest_api.conversations import service as conversations
 from suggest_api.conversations.model import Conversation
 from suggest_api.drafts import proof
 from suggest_api.drafts import service as drafts
-from suggest_api.drafts.model import Draft, DraftState, Offer
+from suggest_api.drafts.model import Offer
 from suggest_api.errors import Refused, Unprocessable
+from suggest_api.flow import circumstances
 from suggest_api.flow.desk import Desk
 from suggest_api.logs import get_logger
 from suggest_api.storage import unit_of_work
@@ -34,11 +39,18 @@ from suggest_api.values import (
     SuggestionResponse,
     Use,
     new_id,
-    sha256,
 )
 
 # The assistant sends what it gets: the best answer or none.
 ASSISTANT_LIMIT = 1
+SILENCED_BY: Mapping[str, Abstention] = MappingProxyType(
+    {
+        "CTX-CARE": Abstention.NEEDS_PERSON,
+        "CTX-OPTED-OUT": Abstention.OPTED_OUT,
+        "CTX-WINDOW-CLOSED": Abstention.WINDOW_CLOSED,
+        "CTX-FROZEN-TOPIC": Abstention.TOPIC_FROZEN,
+    }
+)
 
 log = get_logger(__name__)
 
@@ -87,50 +99,27 @@ def suggest(desk: Desk, request: SuggestionRequest) -> SuggestionResponse:
         query = Query(
             texts=texts, channel=request.channel, locale=locale, use=request.use, limit=limit
         )
-        found = candidates(session, held, query, now=desk.clock())
+        silence = _silence(desk, session, request, conversation, texts)
+        if silence is None:
+            found = candidates(session, held, query, now=desk.clock())
+            around = _around(desk, session, found, request, locale)
+    if silence is not None:
+        return _abstain(desk, request, held.build_id, silence)
     for stage, seconds in found.timings:
         desk.metrics.stage_seconds.labels(stage).observe(seconds)
     if found.reason is not None:
         return _abstain(desk, request, found.build_id, found.reason)
-    sieve = _sift(desk, found, request, _facts(request, conversation), limit=limit)
+    facts = _facts(request, conversation)
+    sieve = _sift(desk, found, request, facts, around, limit=limit)
     if not sieve.chosen:
         reason = sieve.dropped[0] if sieve.dropped else Abstention.NO_CONFIDENT_MATCH
         return _abstain(desk, request, found.build_id, reason)
-    return _offer(desk, request, found, sieve.chosen)
+    return _offer(desk, request, found, sieve.chosen, locale=locale or DEFAULT_LOCALE)
 
 
 def judge(desk: Desk, text: str, *, channel: str) -> Verdict:
     """The verdict on any text, while somebody types it. Raises PolicyUnavailable."""
     return compliance.judge(desk.policy, text, channel=channel)
-
-
-def feedback(
-    desk: Desk,
-    session: Session,
-    draft_id: str,
-    *,
-    action: DraftState,
-    final_text: str | None,
-    reason: str | None,
-    by: str,
-) -> Draft:
-    """Record what became of a draft that somebody else shows and sends: edited, sent or dismissed.
-
-    A changed text is judged now. Raises NotFound, Refused (the draft is left as it was), DraftDecided when it
-    contradicts what was told before, and Unprocessable when `edited` comes without a text.
-    """
-    now = desk.clock()
-    draft = drafts.get(session, draft_id)
-    if action is DraftState.DISMISSED:
-        return drafts.dismiss(session, draft_id, by=by, reason=reason, now=now)
-    if action is DraftState.EDITED and final_text is None:
-        msg = "final_text is missing: `edited` tells what the text is now"
-        raise Unprocessable(msg)
-    final = _final(desk, draft, final_text)
-    if action is DraftState.EDITED:
-        return drafts.edit(session, draft_id, final=final, by=by, reason=reason, now=now)
-    drafts.accept(session, draft_id, final=final, by=by, reason=reason, now=now)
-    return drafts.mark_sent(session, draft_id, by=by, now=now)
 
 
 def prove(desk: Desk, session: Session, draft_id: str) -> proof.ProofReport:
@@ -165,7 +154,13 @@ def _facts(request: SuggestionRequest, conversation: Conversation | None) -> Fac
 
 
 def _sift(
-    desk: Desk, found: Candidates, request: SuggestionRequest, facts: Facts, *, limit: int
+    desk: Desk,
+    found: Candidates,
+    request: SuggestionRequest,
+    facts: Facts,
+    around: Mapping[int, Circumstances],
+    *,
+    limit: int,
 ) -> _Sieve:
     """Fill, judge and compare, best first, until there are enough."""
     sieve = _Sieve()
@@ -181,9 +176,9 @@ def _sift(
             continue
         if any(near_identical(_wording(approved), _wording(c.approved)) for c in sieve.chosen):
             continue
-        checked = _checked(desk, approved, request.channel)
-        if checked is None:
-            sieve.dropped.append(Abstention.POLICY_BLOCKED)
+        checked = _checked(desk, approved, request.channel, around[approved.revision_id])
+        if isinstance(checked, Abstention):
+            sieve.dropped.append(checked)
             continue
         sieve.chosen.append(_Chosen(candidate=candidate, approved=approved, checked=checked))
         if len(sieve.chosen) == limit:
@@ -216,15 +211,77 @@ def _fill(revision: Revision, facts: Facts) -> ApprovedText | None:
     )
 
 
-def _checked(desk: Desk, approved: ApprovedText, channel: str) -> CheckedText | None:
-    """The text with its verdict; None when the gate refuses it, or would change a byte of what was approved."""
+def _checked(
+    desk: Desk, approved: ApprovedText, channel: str, here: Circumstances
+) -> CheckedText | Abstention:
+    """The text with its verdict; or why not: the gate refuses it, or would change a byte of what was approved."""
+    locale = here.locale or DEFAULT_LOCALE
     try:
-        checked = compliance.check(desk.policy, approved.text, channel=channel)
+        checked = compliance.check(
+            desk.policy, approved.text, channel=channel, locale=locale, here=here
+        )
     except (Refused, WordingError) as error:
         rules = [f.rule_id for f in error.findings] if isinstance(error, Refused) else []
         log.warning("draft.refused", snippet_key=approved.snippet_key, rules=rules)
-        return None
-    return checked if checked.text == approved.text else None
+        return _why(rules)
+    return checked if checked.text == approved.text else Abstention.POLICY_BLOCKED
+
+
+def _why(rules: Iterable[str]) -> Abstention:
+    """What a refusal is called by the first of its rules that has a name of its own."""
+    for rule in rules:
+        if rule in SILENCED_BY:
+            return SILENCED_BY[rule]
+        if rule.startswith("META-"):
+            return Abstention.NOT_CURRENT
+    return Abstention.POLICY_BLOCKED
+
+
+def _silence(
+    desk: Desk,
+    session: Session,
+    request: SuggestionRequest,
+    conversation: Conversation | None,
+    texts: tuple[str, ...],
+) -> Abstention | None:
+    """Why nothing at all is suggested to this customer now; None if something may be."""
+    if conversation is None:
+        return Abstention.NEEDS_PERSON if circumstances.care_in(desk, texts) else None
+    known = circumstances.facts_of(desk, session, conversation, told=texts)
+    if known.care:
+        return Abstention.NEEDS_PERSON
+    here = Circumstances(
+        use=request.use,
+        channel=request.channel,
+        locale=None,
+        now=desk.clock(),
+        conversation=known,
+    )
+    rules = [finding.rule_id for finding in findings(here)]
+    return _why(rules) if rules else None
+
+
+def _around(
+    desk: Desk,
+    session: Session,
+    found: Candidates,
+    request: SuggestionRequest,
+    locale: str | None,
+) -> dict[int, Circumstances]:
+    """The circumstances of every candidate, by revision id."""
+    now = desk.clock()
+    return {
+        candidate.revision.id: circumstances.offered(
+            desk,
+            session,
+            candidate.revision,
+            use=request.use,
+            channel=request.channel,
+            locale=locale,
+            now=now,
+        )
+        for candidate in found.candidates
+    }
 
 
 def _wording(approved: ApprovedText) -> str:
@@ -239,9 +296,12 @@ def _offer(
     request: SuggestionRequest,
     found: Candidates,
     chosen: list[_Chosen],
+    *,
+    locale: str,
 ) -> SuggestionResponse:
     offers = [
-        _offer_of(request, found, one, rank=rank) for rank, one in enumerate(chosen, start=1)
+        _offer_of(request, found, one, rank=rank, locale=locale)
+        for rank, one in enumerate(chosen, start=1)
     ]
     now = desk.clock()
 
@@ -260,7 +320,7 @@ def _offer(
 
 
 def _offer_of(
-    request: SuggestionRequest, found: Candidates, chosen: _Chosen, *, rank: int
+    request: SuggestionRequest, found: Candidates, chosen: _Chosen, *, rank: int, locale: str
 ) -> Offer:
     return Offer(
         draft_id=new_id(),
@@ -277,6 +337,7 @@ def _offer_of(
         score=chosen.candidate.score,
         confidence=chosen.candidate.confidence,
         matched_example=chosen.candidate.matched_example,
+        locale=locale,
     )
 
 
@@ -303,12 +364,3 @@ def _abstain(
     return SuggestionResponse(
         request_id=request.request_id, build_id=build_id, abstained=True, reason=reason
     )
-
-
-def _final(desk: Desk, draft: Draft, final_text: str | None) -> CheckedText:
-    """The final text with a verdict on exactly it: a fresh one where the text is new."""
-    if final_text is not None and final_text != draft.outgoing_text:
-        return compliance.check(desk.policy, final_text, channel=draft.channel)
-    stored = draft.proof["verdict"] if draft.final_verdict is None else draft.final_verdict
-    text = draft.outgoing_text
-    return CheckedText(text=text, sha256=sha256(text), verdict=Verdict.from_json(stored))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from suggest_api.channels.generic import parse, send, verify
 from suggest_api.channels.port import InboundEvent, OutgoingMessage, SendOutcome
@@ -19,6 +19,7 @@ class GenericChannel:
     name: str = "generic"
     max_body_bytes: int = MIB
     idempotent_send: bool = True
+    messaging_window: timedelta | None = None
     send_deadline: float = send.DEADLINE_SECONDS
 
     def verify(

@@ -1,0 +1,255 @@
+"""What the gate has to know beside a text: the revision and the conversation, as they are at this moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from knowledge_base.errors import NotFound
+from knowledge_base.snippet import Revision
+from knowledge_base.store import repository as knowledge
+from suggest_api.bot_client.model import HandOverReason
+from suggest_api.compliance.drift import Drift, DriftLimits
+from suggest_api.compliance.model import (
+    USE_LIMITS,
+    USE_WINDOW,
+    Circumstances,
+    ConversationFacts,
+    RevisionFacts,
+)
+from suggest_api.compliance.signals import Signal
+from suggest_api.conversations import service as conversations
+from suggest_api.conversations.model import Conversation, Turn, TurnKind
+from suggest_api.delivery import service as delivery
+from suggest_api.delivery.model import LeasedDelivery
+from suggest_api.flow.desk import Desk
+from suggest_api.values import Author, Owner, Use
+
+# What the service says itself when it happens: silence would be worse than the notice.
+OPTED_OUT, OPTED_IN = "assistant.opted_out", "assistant.opted_in"
+HANDED_OVER, OUTAGE = "assistant.hand_over", "assistant.hand_over_outage"
+NOTICES = frozenset({OPTED_OUT, OPTED_IN, HANDED_OVER, OUTAGE})
+
+READ_BACK = 40  # entries of the log that are looked at for signals
+CUSTOMER_MESSAGES = (
+    6  # the newest of the customer's that count: older ones belong to another matter
+)
+CARE_BY_ASSISTANT = "the assistant saw a need for special care"
+
+
+def around(
+    desk: Desk,
+    session: Session,
+    conversation: Conversation,
+    *,
+    use: Use,
+    now: datetime,
+    revision: Revision | None = None,
+    drift: Drift | None = None,
+) -> Circumstances:
+    """Everything beside the text of something that is to be said in this conversation now."""
+    assistant = use is Use.ASSISTANT
+    return Circumstances(
+        use=use,
+        channel=conversation.channel,
+        # The assistant's snippets exist in one language each, so none is asked for.
+        locale=None if assistant else conversation.locale,
+        now=now,
+        notice=assistant and revision is not None and revision.key in NOTICES,
+        revision=_of(desk, session, revision, conversation.channel, conversation.locale, now),
+        conversation=facts_of(desk, session, conversation),
+        frozen_topics=desk.frozen_topics,
+        drift=drift,
+        limits=drift_limits(desk),
+    )
+
+
+def offered(
+    desk: Desk,
+    session: Session,
+    revision: Revision,
+    *,
+    use: Use,
+    channel: str,
+    locale: str | None,
+    now: datetime,
+) -> Circumstances:
+    """Everything beside the text of a candidate; what the conversation says was asked before it."""
+    return Circumstances(
+        use=use,
+        channel=channel,
+        locale=locale,
+        now=now,
+        revision=_of(desk, session, revision, channel, locale, now),
+        frozen_topics=desk.frozen_topics,
+    )
+
+
+def leaving(
+    desk: Desk, session: Session, leased: LeasedDelivery, *, now: datetime
+) -> Circumstances:
+    """Everything beside the bytes that are about to leave: what came up since they were queued counts, and what
+    was known then was weighed then. Raises NotFound for a conversation or revision that is gone.
+    """
+    conversation = conversations.get(session, leased.conversation_id)
+    assistant = leased.author == Author.BOT
+    revision = (
+        None if leased.revision_id is None else knowledge.get_revision(session, leased.revision_id)
+    )
+    channel, locale = conversation.channel, conversation.locale
+    since = conversation.opted_out_at
+    opted_out = assistant and since is not None and since > leased.created_at
+    newer = [
+        turn
+        for turn in conversations.latest(session, conversation.id, limit=READ_BACK)
+        if turn.id > leased.turn_id and turn.author is Author.CUSTOMER
+    ]
+    return Circumstances(
+        use=Use.ASSISTANT if assistant else Use.AGENT,
+        channel=channel,
+        locale=None,  # asked when it was queued; the name of a language does not change in between
+        now=now,
+        notice=assistant and revision is not None and revision.key in NOTICES,
+        revision=_of(desk, session, revision, channel, locale, now, but=leased.id),
+        conversation=ConversationFacts(
+            opted_out_at=since if opted_out else None,
+            window=_window(desk, channel),
+            last_customer_at=conversation.last_customer_at,
+            care=_titles(desk.signals.read(_said(newer))) if assistant else (),
+        ),
+        frozen_topics=desk.frozen_topics,
+    )
+
+
+def facts_of(
+    desk: Desk,
+    session: Session,
+    conversation: Conversation,
+    *,
+    told: Iterable[str] = (),
+) -> ConversationFacts:
+    """What is known of a conversation; `told` are messages that its log may not have."""
+    turns = _matter(conversations.latest(session, conversation.id, limit=READ_BACK))
+    opted_out_at, heard = conversation.opted_out_at, conversation.last_customer_at
+    written = conversation.waiting_since is not None or (
+        opted_out_at is not None and heard is not None and heard > opted_out_at
+    )
+    topics = [str(t.detail.get("topic", "")) for t in turns if t.kind is TurnKind.HAND_OVER]
+    return ConversationFacts(
+        opted_out_at=opted_out_at,
+        written_since=written or opted_out_at is None,
+        window=_window(desk, conversation.channel),
+        last_customer_at=heard,
+        topic=topics[-1] if topics else "",
+        care=_care(desk, turns, tuple(told)),
+    )
+
+
+def hand_over_reason(
+    desk: Desk, session: Session, conversation: Conversation, *, told: Iterable[str] = ()
+) -> HandOverReason | None:
+    """Why the assistant must not answer this customer but pass them on at once; None if it may answer."""
+    turns = _matter(conversations.latest(session, conversation.id, limit=READ_BACK))
+    signals = desk.signals.read((*_said(turns), *told))
+    if not signals:
+        return None
+    urgent = any(s.reason == HandOverReason.VULNERABLE.value for s in signals)
+    return HandOverReason.VULNERABLE if urgent else HandOverReason.COMPLAINT
+
+
+def drift_limits(desk: Desk) -> DriftLimits:
+    """How far a text may be from its approved one before somebody has to say why."""
+    return DriftLimits(warn=desk.settings.max_drift, block=desk.settings.block_drift)
+
+
+def care_in(desk: Desk, messages: Sequence[str]) -> tuple[str, ...]:
+    """What in these messages of a customer needs a person, in words."""
+    return _titles(desk.signals.read(tuple(messages)[-CUSTOMER_MESSAGES:]))
+
+
+def _care(desk: Desk, turns: Sequence[Turn], told: tuple[str, ...]) -> tuple[str, ...]:
+    found = _titles(desk.signals.read((*_said(turns), *told)))
+    by_assistant = any(
+        turn.kind is TurnKind.HAND_OVER
+        and turn.detail.get("reason") == HandOverReason.VULNERABLE.value
+        for turn in turns
+    )
+    return found or ((CARE_BY_ASSISTANT,) if by_assistant else ())
+
+
+def _matter(turns: Sequence[Turn]) -> Sequence[Turn]:
+    """The entries since a person last gave the conversation back to the assistant: they had looked at the rest."""
+    for place in range(len(turns) - 1, -1, -1):
+        turn = turns[place]
+        if turn.kind is TurnKind.RELEASE and turn.detail.get("to") == Owner.BOT.value:
+            return turns[place + 1 :]
+    return turns
+
+
+def _said(turns: Sequence[Turn]) -> tuple[str, ...]:
+    texts = [t.text for t in turns if t.author is Author.CUSTOMER and t.kind is TurnKind.SAID]
+    return tuple(texts[-CUSTOMER_MESSAGES:])
+
+
+def _titles(signals: Iterable[Signal]) -> tuple[str, ...]:
+    return tuple(signal.title for signal in signals)
+
+
+def _window(desk: Desk, channel: str) -> timedelta | None:
+    network = desk.channels.get(channel)
+    return None if network is None else network.messaging_window
+
+
+def _of(
+    desk: Desk,
+    session: Session,
+    revision: Revision | None,
+    channel: str,
+    locale: str | None,
+    now: datetime,
+    *,
+    but: str | None = None,
+) -> RevisionFacts | None:
+    """The facts of a revision, with its uses where a pack that is on limits them."""
+    if revision is None:
+        return None
+    limit = _use_limit(desk, channel, locale)
+    uses = 0
+    if limit is not None:
+        since = now - USE_WINDOW
+        uses = delivery.count_uses(session, revision.id, since=since, but=but)
+    content = revision.content
+    return RevisionFacts(
+        key=revision.key,
+        number=revision.number,
+        status=revision.status,
+        author=revision.author,
+        approved_by=revision.approved_by,
+        locale=content.locale,
+        channels=content.channels,
+        topic=content.topic,
+        valid_from=content.valid_from,
+        valid_until=content.valid_until,
+        uses=uses,
+        use_limit=limit,
+    )
+
+
+def _use_limit(desk: Desk, channel: str, locale: str | None) -> int | None:
+    """The least that a pack allows which is there and on."""
+    if desk.policy is None:
+        return None
+    there = {rule.pack for rule in desk.policy.rules_for(channel=channel, locale=locale or "en")}
+    return min((limit for pack, limit in USE_LIMITS.items() if pack in there), default=None)
+
+
+def revision_of(session: Session, revision_id: int | None) -> Revision | None:
+    """The revision of this id, if there is one."""
+    if revision_id is None:
+        return None
+    try:
+        return knowledge.get_revision(session, revision_id)
+    except NotFound:
+        return None
