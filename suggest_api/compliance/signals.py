@@ -60,7 +60,7 @@ class Signals:
         """The signals in a customer's messages, oldest first: in each, and across two that follow each other."""
         plain = [_plain(message) for message in messages]
         # People send one sentence as two messages.
-        joined = [*plain, *(f"{a}{b}" for a, b in zip(plain, plain[1:], strict=False))]
+        joined = [*plain, *(a.rstrip() + b for a, b in zip(plain, plain[1:], strict=False))]
         return tuple(s for s in self.every if any(s.shows_in(words) for words in joined))
 
 
