@@ -47,10 +47,25 @@ class RequireRole:
         if identity is None:
             msg = "your session has ended: sign in again"
             raise NotAuthenticated(msg)
-        if not identity.role.allows(self.guards):
+        if not self.permits(identity):
             msg = f"this page is for the role {self.guards.value}: ask an admin"
             raise NotAllowed(msg)
         return identity
+
+    def permits(self, identity: Identity) -> bool:
+        """Whether somebody of this role may see it."""
+        return identity.role.allows(self.guards)
+
+
+class AnyRole(RequireRole):
+    """A dependency that lets everybody through who is signed in."""
+
+    def __init__(self) -> None:
+        super().__init__(Role.AGENT)
+
+    def permits(self, identity: Identity) -> bool:
+        """See `RequireRole`."""
+        return True
 
 
 def require_role(role: str) -> RequireRole:
@@ -88,6 +103,13 @@ class OwnForm(RequireRole):
             msg = "this form is out of date: load the page again and repeat the step"
             raise NotAllowed(msg)
         return identity
+
+
+class OwnFormAnyRole(OwnForm, AnyRole):
+    """The guard of a form that everybody who is signed in may send."""
+
+    def __init__(self) -> None:
+        AnyRole.__init__(self)
 
 
 def own_form(role: str) -> OwnForm:

@@ -79,7 +79,11 @@ def head_part(request: Request, conversation_id: ConversationId, who: Who) -> Re
     desk = desk_of(request)
     with unit_of_work.read(desk.engine) as session:
         found = conversations.get(session, conversation_id)
-        values = {"conversation": found, "assistant": views.assistant_may(desk, found)}
+        values = {
+            "conversation": found,
+            "assistant": views.assistant_may(desk, found),
+            "care": views.care(desk, session, found),
+        }
         return page("_head.html", who=who, values=values)
 
 
@@ -126,6 +130,7 @@ def whole(
             **views.composer(desk, session, found, who=who, composed=composed),
             "story": views.story(shown["turns"]),
             "assistant": views.assistant_may(desk, found),
+            "care": views.care(desk, session, found),
             "notice": notice,
             "drafts": None,
             **(offered or {}),

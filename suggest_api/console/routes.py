@@ -9,12 +9,12 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from suggest_api.console import delivery_pages, events, pages, replies, sign_in
+from suggest_api.console import delivery_pages, events, pages, policy_pages, replies, sign_in
 from suggest_api.console.render import STATIC, STATIC_URL
 
 # Pages are for people: they are not part of the published API.
 router = APIRouter(include_in_schema=False)
-for part in (sign_in, pages, replies, delivery_pages, events):
+for part in (sign_in, pages, replies, delivery_pages, policy_pages, events):
     router.include_router(part.router)
 
 

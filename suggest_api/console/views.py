@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from knowledge_base.errors import NotFound, PolicyUnavailable
-from knowledge_base.policy import Verdict
+from knowledge_base.errors import NotFound, PolicyUnavailable, WordingError
+from knowledge_base.policy import Finding
 from knowledge_base.wording import clean_customer_text, measure
 from suggest_api import flow
 from suggest_api.access.model import Identity
@@ -18,6 +18,7 @@ from suggest_api.conversations.model import Conversation, Turn, TurnKind
 from suggest_api.delivery import service as deliveries
 from suggest_api.drafts import service as drafts
 from suggest_api.drafts.model import Draft, difference
+from suggest_api.errors import DraftError, Refused
 from suggest_api.flow import Desk
 from suggest_api.storage import unit_of_work
 from suggest_api.values import (
@@ -42,6 +43,11 @@ SILENCE = {
     Abstention.POLICY_BLOCKED: "The approved answers that fit are held back by policy.",
     Abstention.POLICY_UNAVAILABLE: "No policy is loaded, so nothing may be suggested or sent.",
     Abstention.RANKING_FAILED: "The search failed. Please write your own reply.",
+    Abstention.NEEDS_PERSON: "This customer needs care, so no ready answer is offered. Please write your own.",
+    Abstention.OPTED_OUT: "The customer asked for no more messages and has not written since.",
+    Abstention.WINDOW_CLOSED: "The network does not let us answer until the customer writes again.",
+    Abstention.TOPIC_FROZEN: "Nothing is said about this topic at the moment.",
+    Abstention.NOT_CURRENT: "The approved answers that fit may not be used here any more.",
 }
 
 
@@ -133,7 +139,7 @@ def composer(
 ) -> dict[str, Any]:
     """The composer with counts, verdict and the difference from the approved text."""
     composed = _inserted(session, composed, conversation)
-    outcome, findings = _verdict(desk, composed.text, channel=conversation.channel)
+    outcome, findings, drift = _verdict(desk, session, composed, conversation)
     return {
         **ownership(conversation, who),
         "conversation": conversation,
@@ -144,6 +150,7 @@ def composer(
         "length": measure(composed.text),
         "outcome": outcome,
         "findings": findings,
+        "drift": drift,
         "change": _change(session, composed, conversation),
     }
 
@@ -176,23 +183,44 @@ def suggestions(
     return {**shown, "drafts": response.suggestions, "silence": silence, "again": False}
 
 
-def _verdict(desk: Desk, text: str, *, channel: str) -> tuple[str, tuple[ShownFinding, ...]]:
+def _verdict(
+    desk: Desk, session: Session, composed: Composed, conversation: Conversation
+) -> tuple[str, tuple[ShownFinding, ...], int | None]:
+    """The outcome, the findings, and how many per cent differ from the approved text (None without one)."""
+    text = composed.text
     if not text:
-        return "", ()
+        return "", (), None
+    draft_id = composed.draft_id or None
+    if draft_id is not None and _draft(session, draft_id, conversation) is None:
+        draft_id = None
     try:
-        verdict: Verdict = flow.judge(desk, text, channel=channel)
-    except PolicyUnavailable as error:
+        told = flow.judge_reply(desk, session, conversation, text, draft_id=draft_id)
+    except (PolicyUnavailable, WordingError, DraftError) as error:
         blocked = ShownFinding(severity="block", reason=str(error), mend="", quoted="")
-        return "block", (blocked,)
-    return verdict.outcome.value, tuple(
+        return "block", (blocked,), None
+    if isinstance(told, Refused):
+        return "block", shown(told.findings, text), None
+    drift = None if told.drift is None else round(100 * told.drift["share"])
+    verdict = told.verdict
+    return verdict.outcome.value, shown(verdict.findings, text), drift
+
+
+def shown(findings: Iterable[Finding], text: str) -> tuple[ShownFinding, ...]:
+    """Findings with the words of the text that they are about."""
+    return tuple(
         ShownFinding(
             severity=finding.severity.value,
             reason=finding.reason,
             mend=finding.mend,
             quoted="" if finding.span is None else text[slice(*finding.span)],
         )
-        for finding in verdict.findings
+        for finding in findings
     )
+
+
+def care(desk: Desk, session: Session, conversation: Conversation) -> tuple[str, ...]:
+    """What in the customer's words needs a person."""
+    return flow.needs_care(desk, session, conversation)
 
 
 def _inserted(session: Session, composed: Composed, conversation: Conversation) -> Composed:

@@ -17,11 +17,12 @@ take no session: they decide themselves what is committed before a network or th
     feedback    what became of a draft                                          (feedback)
     prove       the draft, rebuilt byte for byte from what is stored            (drafting)
 
-Beside the story: `thread`, `stored_events` and `replay_event` for those who look; `readiness` and
-`count_backlog` for whoever runs the service (operating).
+Beside the story: `needs_care` for whoever answers; `thread`, `stored_events` and `replay_event` for those who
+look; `readiness` and `count_backlog` for whoever runs the service (operating).
 """
 
 from suggest_api.flow.assistant import converse, hand_over
+from suggest_api.flow.circumstances import needs_care
 from suggest_api.flow.conversation import claim, judge_reply, release, reply, thread
 from suggest_api.flow.delivery import deliver
 from suggest_api.flow.desk import Desk
@@ -42,6 +43,7 @@ __all__ = [
     "ingest",
     "judge",
     "judge_reply",
+    "needs_care",
     "prove",
     "readiness",
     "receive",

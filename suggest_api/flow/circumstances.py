@@ -159,6 +159,11 @@ def hand_over_reason(
     return HandOverReason.VULNERABLE if urgent else HandOverReason.COMPLAINT
 
 
+def needs_care(desk: Desk, session: Session, conversation: Conversation) -> tuple[str, ...]:
+    """What in this conversation needs a person's care, in words."""
+    return facts_of(desk, session, conversation).care
+
+
 def drift_limits(desk: Desk) -> DriftLimits:
     """How far a text may be from its approved one before somebody has to say why."""
     return DriftLimits(warn=desk.settings.max_drift, block=desk.settings.block_drift)

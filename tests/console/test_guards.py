@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from fastapi.routing import APIRoute
 
-from suggest_api.console import delivery_pages, events, pages, replies, sign_in
+from suggest_api.console import delivery_pages, events, pages, policy_pages, replies, sign_in
 from suggest_api.console.guards import RequireRole, SameOrigin
 from tests.console.conftest import ANSWER, Browser, Office, said
 
@@ -17,7 +17,7 @@ ID = "0" * 32
 
 
 def routes() -> Iterator[tuple[str, str, APIRoute]]:
-    for part in (sign_in, pages, replies, delivery_pages, events):
+    for part in (sign_in, pages, replies, delivery_pages, policy_pages, events):
         for route in part.router.routes:
             assert isinstance(route, APIRoute)
             for method in route.methods:

@@ -8,6 +8,7 @@ import hmac
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -17,7 +18,7 @@ from pydantic import SecretStr
 from sqlalchemy import Engine, text
 
 from knowledge_base.home import Home
-from knowledge_base.policy import load_policy
+from knowledge_base.policy import Policy, load_policy
 from knowledge_base.snippet import SnippetContent
 from knowledge_base.store.people import ensure_person
 from knowledge_base.store.repository import add_revision, approve, submit
@@ -182,7 +183,7 @@ def build(
         settings=Settings(home=tmp, accounts=(account,), demo=True, **settings),
         engine=engine,
         clock=ticking,
-        policy=load_policy(),
+        policy=_policy(),
         generations=GenerationHolder(Home.at(tmp)),
         metrics=Metrics(),
         channels=all_channels(),
@@ -192,6 +193,12 @@ def build(
         for person in (AGENT, "Kim"):
             ensure_person(session, person, now=START)
     return Parts(desk=desk, clock=ticking)
+
+
+@cache
+def _policy() -> Policy:
+    """The packs, read once: they are frozen, and reading them takes longer than most tests."""
+    return load_policy()
 
 
 def approve_assistant(parts: Parts) -> None:

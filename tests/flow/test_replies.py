@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from knowledge_base.errors import NotFound, PolicyUnavailable
-from knowledge_base.policy import Finding, Outcome, Severity, Verdict
+from knowledge_base.policy import Outcome, Verdict
 from knowledge_base.store import audit
 from knowledge_base.wording import UnusableText
 from suggest_api.conversations import service as conversations
@@ -21,6 +20,7 @@ from suggest_api.values import Author, CheckedText, Owner, sha256
 from tests.doubles.desk import Parts
 from tests.doubles.network import Network
 from tests.doubles.rasa import Rasa, hand_over
+from tests.small_policy import small_policy
 
 WORDS = "Your parcel left our warehouse this morning."
 
@@ -109,22 +109,15 @@ def test_without_a_policy_nothing_goes_out(waiting: Parts) -> None:
     assert queued(waiting) == []
 
 
-def _warn(_policy: Any, text: str, *, channel: str) -> CheckedText:
-    finding = Finding("tone.shouting", Severity.warn, None, "it shouts", "write it calmly", "tone")
-    verdict = Verdict(Outcome.warn, "v1", (finding,), sha256(text))
-    return CheckedText(text=text, sha256=sha256(text), verdict=verdict)
-
-
-def test_a_warning_needs_a_reason_that_is_kept(
-    waiting: Parts, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("suggest_api.flow.conversation.compliance.check", _warn)
+def test_a_warning_needs_a_reason_that_is_kept(waiting: Parts) -> None:
+    loud = f"{WORDS}!!"
+    object.__setattr__(waiting.desk, "policy", small_policy())
     for reason in (None, "", "  "):
         with pytest.raises(ReasonNeeded) as told:
-            waiting.reply(WORDS, reason=reason)
-        assert told.value.findings[0].rule_id == "tone.shouting"
-    waiting.reply(WORDS, reason="The customer asked for it in capitals.")
-    assert queued(waiting) == [WORDS]
+            waiting.reply(loud, reason=reason)
+        assert told.value.findings[0].rule_id == "test.shouting"
+    waiting.reply(loud, reason="The customer asked for it in capitals.")
+    assert queued(waiting) == [loud]
     detail = waiting.value(
         "SELECT detail FROM audit WHERE action = 'reply.queue' AND actor = 'Sam'"
     )
