@@ -165,6 +165,7 @@ class Settings(BaseSettings):
         ge=1,
         le=64,  # beyond that somebody mistyped
         description="Serving processes on one port; about one for each core that is free.",
+    )
     max_drift: float = Field(
         # See compliance.drift.DriftLimits: a greeting or a closing sentence stays below it.
         default=0.3,
