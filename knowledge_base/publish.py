@@ -28,8 +28,9 @@ from knowledge_base.index.generation import Generation, GenerationEntry
 from knowledge_base.index.progress import Progress, silent
 from knowledge_base.index.rows import collect
 from knowledge_base.ranking import evaluation
-from knowledge_base.ranking.fitting import PARAMETERS, fit
+from knowledge_base.ranking.fitting import fit, parameters
 from knowledge_base.ranking.ranker import Ranker
+from knowledge_base.ranking.risk import Risk
 from knowledge_base.snippet import Revision
 from knowledge_base.store import audit, repository
 from knowledge_base.store.engine import read_session, write_session
@@ -87,18 +88,21 @@ def build(
     now: datetime,
     progress: Progress = silent,
     encoder: Encoder | None = None,
+    risk: Risk | None = None,
     by: str = SYSTEM,
 ) -> BuildReport:
     """Build a generation of all approved revisions and make it the live one, with an audit row.
 
     The same content and encoder are recognised and not built again, only verified. Exports the encoder
-    first where there is none yet. Raises NothingToBuild, EncoderError, ConfigurationError.
+    first where there is none yet. `risk` is the environment's unless given.
+    Raises NothingToBuild, EncoderError, ConfigurationError.
     """
     started = time.monotonic()
     revisions = approved(engine)
+    accepted = risk or Risk.from_environment()
     chosen = encoder or current_encoder(home, progress=progress)
     with sealed.lock(home.index):
-        loaded, ranker, written = _prepare(home, revisions, chosen, progress)
+        loaded, ranker, written = _prepare(home, revisions, chosen, accepted, progress)
         published = _live(home) != loaded.build_id
         if published:
             _activate(home, engine, loaded, action="generation.publish", by=by, now=now)
@@ -138,7 +142,7 @@ def prepare(
     Returns its ranker and whether it had to be written (it may have been there already).
     """
     with sealed.lock(home.index):
-        _, ranker, written = _prepare(home, revisions, encoder, progress)
+        _, ranker, written = _prepare(home, revisions, encoder, Risk.from_environment(), progress)
     return ranker, written
 
 
@@ -251,10 +255,12 @@ def _write(
     build_id: str,
     revisions: Sequence[Revision],
     encoder: Encoder,
+    risk: Risk,
     progress: Progress,
 ) -> None:
     rows, texts = collect(revisions)
-    fitted = fit(rows, encoder.encode(texts, progress=progress), progress=progress)
+    vectors = encoder.encode(texts, progress=progress)
+    fitted = fit(rows, vectors, texts, risk=risk, progress=progress)
     progress("Writing", 0, 1)
     generations.write(
         home,
@@ -266,7 +272,7 @@ def _write(
             "classifier.npz": fitted.head.to_bytes(),
             "calibration.json": fitted.calibration.to_json(),
         },
-        parameters=PARAMETERS,
+        parameters=parameters(risk),
     )
     progress("Writing", 1, 1)
 
@@ -279,15 +285,15 @@ def _live(home: Home) -> str | None:
 
 
 def _prepare(
-    home: Home, revisions: Sequence[Revision], encoder: Encoder, progress: Progress
+    home: Home, revisions: Sequence[Revision], encoder: Encoder, risk: Risk, progress: Progress
 ) -> tuple[Generation, Ranker, bool]:
     """Write the generation unless it is there and whole, and verify it; the caller holds the lock."""
     build_id = generations.make_build_id(
-        revisions, encoder_fingerprint=encoder.fingerprint, parameters=PARAMETERS
+        revisions, encoder_fingerprint=encoder.fingerprint, parameters=parameters(risk)
     )
     whole = _intact(home, build_id, revisions)
     if not whole:
-        _write(home, build_id, revisions, encoder, progress)
+        _write(home, build_id, revisions, encoder, risk, progress)
     progress("Verifying", 0, 1)
     loaded = generations.load(home, build_id, encoder_fingerprint=encoder.fingerprint)
     ranker = Ranker(loaded, encoder)

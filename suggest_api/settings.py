@@ -123,6 +123,25 @@ class Settings(BaseSettings):
         description="Folder or name of another sentence-transformers model for `firstline encoder export`;"
         " the packaged all-MiniLM-L6-v2 unless it is set.",
     )
+    max_error: float = Field(
+        default=0.05,
+        gt=0,
+        lt=1,
+        description="Share of wrong first suggestions that is accepted among the questions answered for agents;"
+        " `firstline kb build` derives the threshold.",
+    )
+    max_error_assistant: float = Field(
+        default=0.02,
+        gt=0,
+        lt=1,
+        description="The same share for what the assistant sends without a person; at most as large.",
+    )
+    unanswerable_share: float = Field(
+        default=0.1,
+        gt=0,
+        lt=1,
+        description="Share of customers' questions that no snippet answers, as `firstline kb build` assumes it.",
+    )
     desk_key: SecretStr | None = Field(
         default=None,
         description="API key with the scope `assist`, with which the bot asks for answers.",

@@ -17,7 +17,8 @@ from knowledge_base.index.export import export_default
 from knowledge_base.index.generation import Generation
 from knowledge_base.index.progress import Progress, silent
 from knowledge_base.index.rows import collect
-from knowledge_base.ranking.fitting import PARAMETERS, fit
+from knowledge_base.ranking.fitting import fit, parameters
+from knowledge_base.ranking.risk import Risk
 from knowledge_base.snippet import Revision, SnippetContent, Status
 
 AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -131,9 +132,9 @@ def build(home: Home, revisions: Iterable[Revision], encoder: Encoder) -> Genera
     """Build, publish and load a generation without a database."""
     chosen = list(revisions)
     rows, texts = collect(chosen)
-    fitted = fit(rows, encoder.encode(texts))
+    fitted = fit(rows, encoder.encode(texts), texts)
     build_id = generation.make_build_id(
-        chosen, encoder_fingerprint=encoder.fingerprint, parameters=PARAMETERS
+        chosen, encoder_fingerprint=encoder.fingerprint, parameters=parameters(Risk())
     )
     generation.write(
         home,
@@ -145,7 +146,7 @@ def build(home: Home, revisions: Iterable[Revision], encoder: Encoder) -> Genera
             "classifier.npz": fitted.head.to_bytes(),
             "calibration.json": fitted.calibration.to_json(),
         },
-        parameters=PARAMETERS,
+        parameters=parameters(Risk()),
     )
     generation.activate(home, build_id)
     return generation.load(home, build_id)

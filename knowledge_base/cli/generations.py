@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -201,8 +201,41 @@ def _show_build(report: publish.BuildReport) -> None:
         typer.echo(
             f"on {figures['answerable']:,} customer phrasings held out in turn:"
             f" hit@1 {figures['hit_at_1']:.1%}, hit@3 {figures['hit_at_3']:.1%},"
-            f" calibration error {figures['expected_calibration_error']:.3f}"
+            f" calibration error {figures['expected_calibration_error']:.3f} with"
+            f" {figures['unanswerable_share']:.0%} unanswerable ones"
         )
+        _show_reliability(figures["reliability"])
+    for name, use in (("agent", "agents"), ("assistant", "the assistant")):
+        if name in figures:
+            typer.echo(_promise(use, figures[name]))
+
+
+def _show_reliability(bins: list[dict[str, Any]]) -> None:
+    table = Table(
+        "confidence", "share of questions", "mean", "right", box=None, header_style="bold"
+    )
+    for row in bins:
+        table.add_row(
+            f"{row['from']:.1f} to {row['to']:.1f}",
+            f"{row['share']:.1%}",
+            f"{row['confidence']:.2f}",
+            f"{row['right']:.2f} {'#' * round(20 * row['right'])}",
+        )
+    console().print(table)
+
+
+def _promise(use: str, threshold: dict[str, Any]) -> str:
+    """One line for a threshold: what it promises, or that it promises nothing."""
+    offered = f"for {use}: offered from a confidence of {threshold['confidence']:.2f}"
+    if threshold["basis"] == "prior":
+        return (
+            f"{offered}. This is a prior: {threshold['questions']:,} held-out questions cannot support"
+            f" at most {threshold['target']:.1%} wrong first suggestions, so nothing is promised"
+        )
+    return (
+        f"{offered}, {threshold['answered']:.1%} of the answerable ones answered; wrong"
+        f" {threshold['error']:.1%}, with 90 % certainty at most {threshold['bound']:.1%}"
+    )
 
 
 def _show_status(report: publish.StatusReport) -> None:

@@ -1,4 +1,4 @@
-"""How sure a ranking is: features of one question, a logistic calibration, thresholds from a stated risk."""
+"""How sure a ranking is: features of one question, a logistic calibration, a probability for every candidate."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowledge_base.index.sealed import SealBroken, canonical
+from knowledge_base.ranking.risk import Threshold
 from knowledge_base.ranking.scoring import (
     DENSE_WEIGHT,
     SOFT_WEIGHT,
     Floats,
+    Head,
     Scores,
     log_softmax,
-    ordered,
 )
 
 Use = Literal["agent", "assistant"]
 
-FEATURES = ("bias", "log_odds", "density", "similarity")
+FEATURES = ("bias", "log_odds", "density", "typicality")
 MAX_LOG_ODDS = 8.0  # beyond 3,000 to 1 the sums only tell of rounding
 STRETCH = 5.0  # similarities vary by about 0.15: times five, all features vary by about one or two
 # What "none of these" scores as a soft match. Without it the only snippet of a small knowledge base
@@ -30,35 +31,24 @@ STRETCH = 5.0  # similarities vary by about 0.15: times five, all features vary 
 BACKGROUND = 0.4
 # Where the calibration starts from, and stays when there is next to nothing to learn from: fitted to
 # leave-out questions of Banking77 and CLINC150 together and rounded.
-PRIOR: Floats = np.array([-2.5, 0.9, 0.5, 0.2])
+PRIOR: Floats = np.array([-1.8, 0.8, 0.5, 0.4])
 PRIOR_STRENGTH = 4.0  # nats for moving a weight by about 0.7: a few dozen questions outweigh it
-
-
-@dataclass(frozen=True, slots=True)
-class Threshold:
-    """Below `confidence` nothing is offered; the other numbers say what that rests on.
-
-    `error` is the held-out share of failed offers among the answered (for an agent: the right snippet
-    not among three; for the assistant: not the first), `bound` its upper
-    one-sided 90 % Wilson bound, `answered` the share of answerable held-out questions that is answered,
-    `questions` how many held-out ones stand behind it. `basis` is "held_out", or "prior" where there
-    were too few to reach `target`.
-    """
-
-    confidence: float
-    target: float
-    error: float | None
-    bound: float | None
-    answered: float | None
-    questions: int
-    basis: Literal["held_out", "prior"]
+# Temperatures that are tried for the candidates' shares (Guo et al. 2017, arXiv:1706.04599).
+TEMPERATURES: Floats = np.round(np.geomspace(0.5, 8.0, 25), 4)
+TEMPERATURE = 1.2  # where there is nothing to learn it from
+TEMPERATURE_PRIOR = (
+    20.0  # questions' worth by which it is drawn there, per unit of squared log ratio
+)
+DEPTH = 400  # places that are put in order: more than the ranker ever looks at
+BINS = 10  # of the reliability table
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """The weights of FEATURES, the two thresholds, and the report of the build that found them."""
+    """The weights of FEATURES, the temperature of the shares, the two thresholds, and the build's report."""
 
     weights: tuple[float, ...]
+    temperature: float
     agent: Threshold
     assistant: Threshold
     report: Mapping[str, Any]
@@ -78,6 +68,7 @@ class Calibration:
             {
                 "features": list(FEATURES),
                 "weights": list(self.weights),
+                "temperature": self.temperature,
                 "agent": asdict(self.agent),
                 "assistant": asdict(self.assistant),
                 "report": dict(self.report),
@@ -91,14 +82,64 @@ class Calibration:
             data = json.loads(raw)
             if tuple(data["features"]) != FEATURES or len(data["weights"]) != len(FEATURES):
                 raise SealBroken("calibration.json was made for other features")
+            if not float(data["temperature"]) > 0:
+                raise SealBroken("calibration.json has no temperature above zero")
             return cls(
                 tuple(float(weight) for weight in data["weights"]),
+                float(data["temperature"]),
                 Threshold(**data["agent"]),
                 Threshold(**data["assistant"]),
                 dict(data["report"]),
             )
         except (ValueError, KeyError, TypeError) as error:
             raise SealBroken(f"calibration.json cannot be read: {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """One question's snippets in order (the first DEPTH of them) and how sure the first place is.
+
+    `mass` ([snippets]) is each one's probability given that some snippet is right: its share together with
+    its variants'. `leading` ([snippets]) flags the first one and its variants. `features` are those of the
+    first place ([4], see FEATURES).
+    """
+
+    order: NDArray[np.int64]
+    mass: Floats
+    leading: NDArray[np.bool_]
+    features: Floats
+
+    def confidences(self, first: float) -> Floats:
+        """The probability of each snippet that it is right ([snippets]), when the first one's is `first`.
+
+        The first one's says how likely any snippet answers at all; what is left is shared out by mass, and
+        with the first one they never make more than 1. Variants of the first one are as right as it is.
+        """
+        top = float(np.clip(self.mass[self.order[0]], 1e-12, 1.0))
+        rest = (1.0 - first) / max(1.0 - top, 1e-12)
+        sure = self.mass * min(first / top, rest)
+        return np.where(self.leading, first, np.minimum(sure, first))
+
+
+def place(scores: Scores, head: Head, temperature: float) -> Placed:
+    """Put the snippets in order: the answer with the most probability first, of its variants the best scoring."""
+    mass = masses(scores, head, temperature)
+    chosen = np.arange(len(mass))
+    if len(mass) > DEPTH:
+        # A full sort of 100,000 snippets would cost more than everything else; ties at the edge all stay.
+        edge = np.partition(mass, len(mass) - DEPTH)[len(mass) - DEPTH]
+        chosen = np.flatnonzero(mass >= edge)
+    order = chosen[np.lexsort((-scores.total[chosen], -np.round(mass[chosen], 12)))][:DEPTH]
+    leading = head.variant == head.variant[order[0]]
+    share = float(shares(scores)[leading].sum())
+    return Placed(order, mass, leading, features(scores, head, int(order[0]), share))
+
+
+def masses(scores: Scores, head: Head, temperature: float) -> Floats:
+    """Each snippet's probability given that one is right, variants added up ([snippets])."""
+    share = np.exp(log_softmax(scores.total / temperature))
+    summed = np.bincount(head.variant, weights=share, minlength=len(share)).astype(np.float64)
+    return summed[head.variant]
 
 
 def shares(scores: Scores) -> Floats:
@@ -111,17 +152,22 @@ def shares(scores: Scores) -> Floats:
     return np.exp(log_softmax(np.append(scores.total, none)))[:-1]
 
 
-def features(scores: Scores, share: Floats) -> Floats:
-    """What tells right from wrong in one question ([4], see FEATURES); `share` from `shares`.
+def features(scores: Scores, head: Head, first: int, share: float) -> Floats:
+    """What tells right from wrong in one question ([4], see FEATURES); `share` is the first place's.
 
-    Log-odds of the first snippet's share, density of the neighbourhood, similarity of the first snippet.
-    A margin and the agreement of head and nearest row were tried: beside these they add nothing.
+    Log-odds of the share, density of the neighbourhood, and how near the first snippet is compared with
+    its own phrasings. A margin and the agreement of head and nearest row were tried: they add nothing.
     """
-    first = int(ordered(scores.total)[0])
-    top = float(np.clip(share[first], 1e-12, 1 - 1e-12))
+    top = float(np.clip(share, 1e-12, 1 - 1e-12))
     log_odds = float(np.clip(np.log(top / (1 - top)), -MAX_LOG_ODDS, MAX_LOG_ODDS))
-    similarity = float(scores.best[first])
-    return np.array([1.0, log_odds, STRETCH * scores.density, STRETCH * similarity])
+    typicality = float(scores.soft[first]) - float(head.typical[first])
+    return np.array([1.0, log_odds, STRETCH * scores.density, STRETCH * typicality])
+
+
+def fit_temperature(losses: Floats) -> float:
+    """The one of TEMPERATURES with the least loss; `losses` is [questions, temperatures] in nats."""
+    away = np.log(TEMPERATURES / TEMPERATURE) ** 2
+    return float(TEMPERATURES[int(np.argmin(losses.sum(axis=0) + TEMPERATURE_PRIOR * away))])
 
 
 def sigmoid(values: Any) -> Any:
@@ -160,63 +206,39 @@ def _fitness(theta: Floats, x: Floats, target: Floats, weight: Floats) -> float:
     return likelihood - 0.5 * PRIOR_STRENGTH * float(((theta - PRIOR) ** 2).sum())
 
 
-def choose_threshold(
-    confidence: Floats,
-    right: NDArray[np.bool_],
-    weight: Floats,
-    answerable: NDArray[np.bool_],
-    *,
-    target: float,
-    fallback: float,
-    lowest: float,
-) -> Threshold:
-    """The lowest threshold at which the bound on the held-out error stays within `target`.
-
-    The bound is Wilson's upper one-sided 90 % limit with Kish's effective number of answered
-    questions, since held-out and unanswerable questions carry different weights. With too few
-    questions to reach the target it is `fallback`; never below `lowest`.
-    """
-    order = np.argsort(-confidence, kind="stable")
-    c, w, wrong = confidence[order], weight[order], ~right[order]
-    answered, errors = np.cumsum(w), np.cumsum(w * wrong)
-    effective = answered**2 / np.maximum(np.cumsum(w * w), 1e-12)
-    risk = errors / np.maximum(answered, 1e-12)
-    bound = wilson_upper(risk, effective)
-    # Only where the confidence changes can a threshold stand.
-    last = np.append(c[1:] < c[:-1], True) if len(c) else np.zeros(0, dtype=bool)
-    fitting = np.flatnonzero((bound <= target) & last)
-    if not len(fitting):
-        return Threshold(fallback, target, None, None, None, len(c), "prior")
-    chosen = max(float(c[fitting[-1]]), lowest)
-    at = int(np.searchsorted(-c, -chosen, side="right")) - 1
-    share = float((weight * answerable * (confidence >= chosen)).sum())
-    share /= max(float((weight * answerable).sum()), 1e-12)
-    # Rounded down a little, so that the question it was found at is still answered after rounding.
-    floored = float(np.floor(chosen * 1e6) / 1e6)
-    return Threshold(
-        floored, target, round(float(risk[at]), 6), round(float(bound[at]), 6), round(share, 6),
-        len(c), "held_out",
-    )  # fmt: skip
-
-
-def wilson_upper(risk: Floats, n: Floats, z: float = 1.2816) -> Floats:
-    """Upper limit of Wilson's score interval (Wilson 1927, JASA 22:209); `z` 1.2816 is one-sided 90 %."""
-    n = np.maximum(n, 1e-9)
-    middle = risk + z * z / (2 * n)
-    spread = z * np.sqrt(risk * (1 - risk) / n + z * z / (4 * n * n))
-    result: Floats = (middle + spread) / (1 + z * z / n)
-    return result
-
-
 def expected_calibration_error(
-    confidence: Floats, right: NDArray[np.bool_], weight: Floats, bins: int = 10
+    confidence: Floats, right: NDArray[np.bool_], weight: Floats, bins: int = BINS
 ) -> float:
     """Weighted mean gap between confidence and accuracy over bins of equal width (Guo et al. 2017)."""
-    place = np.minimum((confidence * bins).astype(int), bins - 1)
+    bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
     total = max(float(weight.sum()), 1e-12)
     error = 0.0
     for k in range(bins):
-        inside = place == k
+        inside = bin_of == k
         if inside.any():
             error += abs(float((weight * (right - confidence))[inside].sum())) / total
     return error
+
+
+def reliability(
+    confidence: Floats, right: NDArray[np.bool_], weight: Floats
+) -> list[dict[str, Any]]:
+    """The reliability table: of each bin its share of the weight, its confidence and what was right."""
+    bin_of = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    total = max(float(weight.sum()), 1e-12)
+    table: list[dict[str, Any]] = []
+    for k in range(BINS):
+        inside = bin_of == k
+        mass = float(weight[inside].sum())
+        if mass > 0:
+            table.append(
+                {
+                    "from": round(k / BINS, 2),
+                    "to": round((k + 1) / BINS, 2),
+                    "questions": int(inside.sum()),
+                    "share": round(mass / total, 4),
+                    "confidence": round(float((weight * confidence)[inside].sum()) / mass, 4),
+                    "right": round(float((weight * right)[inside].sum()) / mass, 4),
+                }
+            )
+    return table

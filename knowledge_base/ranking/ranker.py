@@ -29,8 +29,9 @@ NOTHING_ELIGIBLE = "nothing_eligible"
 class Candidate:
     """A snippet that may answer. `confidence` is the probability that it is the right one.
 
-    `score` orders candidates within one ranking and means nothing across two; `matched` is the
-    row of the snippet nearest to the question, None when none was near.
+    `score` compares candidates within one ranking and means nothing across two; `matched` is the row of the
+    snippet nearest to the question, None when none was near. Variants of one answer come together, each with
+    the confidence of all of them.
     """
 
     snippet_key: str
@@ -118,8 +119,9 @@ class Ranker:
     ) -> Ranking:
         """Rank for the customer's messages, oldest first; at most `limit` candidates come back.
 
-        Snippets that are not eligible keep their share of the probability: when the best match may not
-        be offered, the next one does not become right by that.
+        Snippets that are not eligible keep their share of the probability, unless an eligible one says
+        the same (see `variants`): when the best match may not be offered, another answer does not become
+        right by that, and the same answer in other words does not become wrong.
         """
         threshold = self._calibration.threshold(use).confidence
         started = perf_counter()
@@ -148,10 +150,9 @@ class Ranker:
             counts=self._counts,
             log_head=self._head.log_probabilities(vector),
         )
-        share = conf.shares(scores)
-        order = scoring.ordered(scores.total)
-        sure = float(self._calibration.probability(conf.features(scores, share)))
-        top = max(float(share[order[0]]), 1e-300)
+        placed = conf.place(scores, self._head, self._calibration.temperature)
+        order = placed.order
+        sure = placed.confidences(float(self._calibration.probability(placed.features)))
         snippets = self._generation.rows.snippets
         chosen: list[Candidate] = []
         for start in range(0, min(len(order), PAGE * MAX_PAGES), PAGE):
@@ -160,8 +161,7 @@ class Ranker:
             allowed = keys if eligible is None else eligible(keys)
             for position in page:
                 if snippets[position].key in allowed and len(chosen) < limit:
-                    confidence = sure * float(share[position]) / top
-                    chosen.append(self._candidate(position, scores, confidence))
+                    chosen.append(self._candidate(position, scores, float(sure[position])))
             if len(chosen) >= limit:
                 break
         return tuple(chosen)

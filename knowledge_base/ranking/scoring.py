@@ -25,6 +25,11 @@ CENTRE_PRIOR = (
 )
 DENSITY_ROWS = 10  # nearest rows that tell whether a question is near the knowledge base at all
 
+PARTS = ("centre", "weights", "bias", "typical", "variant")
+TYPICAL = 0.5  # of snippets that have no phrasings to tell it by
+# Phrasings' worth by which a snippet's own typicality is drawn to that of all.
+TYPICAL_PRIOR = 3.0
+
 Floats = NDArray[np.float64]
 
 
@@ -34,12 +39,16 @@ class Head:
 
     `centre` (float32 [d]) is subtracted from every vector before it is made unit length again.
     `weights` (float32 [snippets, d]) and `bias` (float32 [snippets]) are a multinomial logistic
-    regression with the scale folded in; both are empty where none could be trained.
+    regression with the scale folded in; both are empty where none could be trained. `typical` (float32
+    [snippets]) is how near a snippet's own phrasings are to it, `variant` (int32 [snippets]) the first
+    snippet that it says the same as.
     """
 
     centre: Vectors
     weights: Vectors
     bias: Vectors
+    typical: Vectors
+    variant: NDArray[np.int32]
 
     @property
     def trained(self) -> bool:
@@ -59,7 +68,14 @@ class Head:
     def to_bytes(self) -> bytes:
         """The file `classifier.npz`; the same numbers give the same bytes."""
         buffer = io.BytesIO()
-        np.savez(buffer, centre=self.centre, weights=self.weights, bias=self.bias)
+        np.savez(
+            buffer,
+            centre=self.centre,
+            weights=self.weights,
+            bias=self.bias,
+            typical=self.typical,
+            variant=self.variant,
+        )
         return buffer.getvalue()
 
     @classmethod
@@ -67,13 +83,14 @@ class Head:
         """Read `classifier.npz`. Raises SealBroken when it is not for this many snippets and dimensions."""
         try:
             with np.load(io.BytesIO(raw), allow_pickle=False) as data:
-                head = cls(data["centre"], data["weights"], data["bias"])
+                head = cls(*(data[name] for name in PARTS))
         except (ValueError, KeyError, OSError, EOFError, BadZipFile) as error:
             raise SealBroken(f"classifier.npz cannot be read: {error}") from None
-        shapes = (head.centre.shape, head.weights.shape, head.bias.shape)
+        shapes = tuple(getattr(head, name).shape for name in PARTS)
+        each = (snippets,)
         fitting = {
-            ((dimension,), (snippets, dimension), (snippets,)),
-            ((dimension,), (0, dimension), (0,)),
+            ((dimension,), (snippets, dimension), each, each, each),
+            ((dimension,), (0, dimension), (0,), each, each),
         }
         if shapes not in fitting:
             raise SealBroken(f"classifier.npz has the shapes {shapes}, which do not fit the rows")
@@ -120,6 +137,34 @@ def centre_of(vectors: Vectors, snippet: NDArray[np.int32], snippets: int) -> Ve
     np.add.at(sums, snippet, vectors)
     mean = (sums / counts[:, None]).mean(axis=0) * (snippets / (snippets + CENTRE_PRIOR))
     result: Vectors = mean.astype(np.float32)
+    return result
+
+
+def typicality(
+    projected: Vectors, snippet: NDArray[np.int32], asked: NDArray[np.bool_], snippets: int
+) -> Vectors:
+    """How near each snippet's phrasings are to its other rows, as soft matches ([snippets]).
+
+    `projected` is [rows, d], `asked` flags the phrasings. A snippet that gathers many sorts of questions
+    has a lower one than a narrow one, so that the same similarity means more there.
+    """
+    order = np.argsort(snippet, kind="stable")
+    edges = np.searchsorted(snippet[order], np.arange(snippets + 1))
+    sums, counts = np.zeros(snippets), np.zeros(snippets)
+    for position in range(snippets):
+        mine = order[edges[position] : edges[position + 1]]
+        questions = np.flatnonzero(asked[mine])
+        if len(mine) < 2 or not len(questions):
+            continue
+        near = (projected[mine][questions] @ projected[mine].T).astype(np.float64) / TAU
+        near[np.arange(len(questions)), questions] = -np.inf
+        top = near.max(axis=1, keepdims=True)
+        soft = top[:, 0] + np.log(np.exp(near - top).sum(axis=1) / (len(mine) - 1))
+        sums[position], counts[position] = TAU * soft.sum(), len(soft)
+    every = sums.sum() / counts.sum() if counts.sum() else TYPICAL
+    result: Vectors = ((sums + TYPICAL_PRIOR * every) / (counts + TYPICAL_PRIOR)).astype(
+        np.float32
+    )
     return result
 
 

@@ -11,6 +11,7 @@ from knowledge_base.index.search import Hits
 from knowledge_base.ranking import confidence as conf
 from knowledge_base.ranking import scoring
 from knowledge_base.ranking.query import why_unanswerable
+from knowledge_base.ranking.risk import choose_threshold, fallback
 
 ROWS = st.lists(st.tuples(st.floats(-1, 1, width=32), st.integers(0, 5)), min_size=1, max_size=60)
 
@@ -45,32 +46,38 @@ def test_shares_are_a_distribution_with_room_for_none(
     share = conf.shares(scores)
     assert (share >= 0).all()
     assert share.sum() <= 1 + 1e-9
-    assert np.isfinite(conf.features(scores, share)).all()
-    assert np.array_equal(np.argsort(-share, kind="stable")[:1], scoring.ordered(scores.total)[:1])
+    none = np.zeros((0, 4), np.float32)
+    apart = np.arange(6, dtype=np.int32)
+    knowing = scoring.Head(none.sum(0), none, none[:, 0], np.full(6, 0.5, np.float32), apart)
+    placed = conf.place(scores, knowing, 1.5)
+    assert np.isfinite(placed.features).all()
+    assert np.isclose(placed.mass.sum(), 1.0)
+    assert placed.order[0] == scoring.ordered(scores.total)[0]
+    sure = placed.confidences(0.7)
+    assert 0.7 <= sure.sum() <= 1 + 1e-9
+    assert (np.diff(sure[placed.order]) <= 1e-12).all()
 
 
 @settings(max_examples=50)
 @given(
     seed=st.integers(0, 10_000),
-    n=st.integers(0, 300),
+    n=st.integers(0, 400),
     target=st.floats(0.02, 0.5),
 )
 def test_a_held_out_threshold_keeps_its_promise(seed: int, n: int, target: float) -> None:
     rng = np.random.default_rng(seed)
-    confidence = np.round(rng.random(n), 2)
+    confidence = np.round(rng.random(n) ** 0.3, 2)
     right = rng.random(n) < confidence
-    weight = rng.uniform(0.1, 1.0, n)
-    found = conf.choose_threshold(
-        confidence, right, weight, np.ones(n, dtype=bool), target=target, fallback=0.9, lowest=0.0
-    )
+    found = choose_threshold(confidence, right, np.ones(n, dtype=bool), target=target)
     if found.basis == "held_out":
         answered = confidence >= found.confidence
-        error = float((weight * ~right)[answered].sum() / weight[answered].sum())
-        assert error <= target
+        error = float((~right[answered]).mean())
         assert found.error is not None
+        assert found.bound is not None
         assert abs(error - found.error) < 1e-5
+        assert error <= found.bound <= target + 1e-6
     else:
-        assert found.confidence == 0.9
+        assert found.confidence == fallback(target)
 
 
 @given(st.text())

@@ -11,17 +11,10 @@ from knowledge_base.index.sealed import SealBroken
 from knowledge_base.index.search import Hits
 from knowledge_base.ranking import confidence as conf
 from knowledge_base.ranking import scoring
-from knowledge_base.ranking.confidence import Calibration, Threshold, choose_threshold
+from knowledge_base.ranking.confidence import Calibration
 from knowledge_base.ranking.evaluation import wilson
+from knowledge_base.ranking.risk import Threshold
 from knowledge_base.ranking.scoring import Floats, Head, Scores, score
-
-
-def _threshold(confidence: Floats, right: list[bool], **changes: float) -> Threshold:
-    settings = {"target": 0.2, "fallback": 0.5, "lowest": 0.0, **changes}
-    n = len(right)
-    return choose_threshold(
-        confidence, np.array(right, dtype=bool), np.ones(n), np.ones(n, dtype=bool), **settings
-    )
 
 
 def test_with_nothing_to_learn_from_the_prior_stays() -> None:
@@ -46,38 +39,6 @@ def test_fitted_probabilities_agree_with_what_happened() -> None:
     assert conf.expected_calibration_error(p, right, np.ones(2000)) < 0.04
 
 
-def test_the_threshold_is_the_lowest_that_keeps_the_bound() -> None:
-    confidence = np.linspace(1.0, 0.01, 200)
-    right = [True] * 120 + [False] * 80
-    found = _threshold(confidence, right)
-    assert found.basis == "held_out"
-    assert found.bound is not None
-    assert found.error is not None
-    assert found.error < found.bound <= 0.2
-    answered = int((confidence >= found.confidence).sum())
-    assert 120 < answered < 160
-    assert found.error == pytest.approx((answered - 120) / answered, abs=1e-6)
-    stricter = _threshold(confidence, right, target=0.05)
-    assert stricter.confidence > found.confidence
-
-
-@pytest.mark.parametrize("right", [[], [True], [True] * 3, [False] * 50])
-def test_too_little_evidence_falls_back_and_says_so(right: list[bool]) -> None:
-    found = _threshold(np.linspace(1, 0.5, len(right)), right, fallback=0.7)
-    assert (found.confidence, found.basis, found.error) == (0.7, "prior", None)
-
-
-def test_no_threshold_below_the_lowest() -> None:
-    found = _threshold(np.linspace(1, 0.01, 300), [True] * 300, lowest=0.6)
-    assert found.confidence == pytest.approx(0.6)
-    assert found.answered == pytest.approx(0.4, abs=0.02)
-
-
-def test_equal_confidences_are_not_torn_apart() -> None:
-    found = _threshold(np.array([0.9] * 100 + [0.4] * 100), [True] * 140 + [False] * 60)
-    assert found.confidence == pytest.approx(0.9)
-
-
 def test_wilson_agrees_with_the_textbook() -> None:
     # Agresti and Coull 1998: 0 of 10 gives [0, 0.278] at 95 %.
     none = wilson(0, 10)
@@ -87,8 +48,6 @@ def test_wilson_agrees_with_the_textbook() -> None:
     assert half.low == pytest.approx(0.4038, abs=1e-3)
     assert half.high == pytest.approx(0.5962, abs=1e-3)
     assert wilson(0, 0).value is None
-    bound = conf.wilson_upper(np.array([0.0]), np.array([10.0]))
-    assert bound[0] == pytest.approx(1.2816**2 / (10 + 1.2816**2), abs=1e-6)
 
 
 def test_the_calibration_error_of_a_known_case() -> None:
@@ -148,17 +107,20 @@ def test_the_centre_of_few_snippets_is_drawn_to_zero() -> None:
 
 def test_head_and_calibration_come_back_the_same() -> None:
     rng = np.random.default_rng(1)
-    head = Head(*(rng.standard_normal(s).astype(np.float32) for s in [(4,), (3, 4), (3,)]))
+    parts = (rng.standard_normal(s).astype(np.float32) for s in [(4,), (3, 4), (3,), (3,)])
+    head = Head(*parts, np.arange(3, dtype=np.int32))
     again = Head.from_bytes(head.to_bytes(), dimension=4, snippets=3)
     assert again.to_bytes() == head.to_bytes()
     threshold = Threshold(0.5, 0.2, None, None, None, 0, "prior")
-    calibration = Calibration((1.0, 2.0, 3.0, 4.0), threshold, threshold, {"questions": 0})
+    calibration = Calibration((1.0, 2.0, 3.0, 4.0), 1.2, threshold, threshold, {"questions": 0})
     assert Calibration.from_json(calibration.to_json()) == calibration
 
 
 @pytest.mark.parametrize(("dimension", "snippets"), [(5, 3), (4, 2)])
 def test_a_head_of_another_shape_is_refused(dimension: int, snippets: int) -> None:
-    zeros = Head(*(np.zeros(s, np.float32) for s in [(4,), (3, 4), (3,)]))
+    zeros = Head(
+        *(np.zeros(s, np.float32) for s in [(4,), (3, 4), (3,), (3,)]), np.zeros(3, np.int32)
+    )
     with pytest.raises(SealBroken, match="shapes"):
         Head.from_bytes(zeros.to_bytes(), dimension=dimension, snippets=snippets)
 
@@ -170,10 +132,85 @@ def test_a_head_that_cannot_be_read_is_refused(raw: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"features": ["bias"]}, {"weights": [1.0]}, {"agent": {"x": 1}}, {"report": None}]
+    "change",
+    [
+        {"features": ["bias"]},
+        {"weights": [1.0]},
+        {"agent": {"x": 1}},
+        {"report": None},
+        {"temperature": 0},
+    ],
 )
 def test_a_calibration_that_does_not_fit_is_refused(change: dict[str, object]) -> None:
     threshold = Threshold(0.5, 0.2, None, None, None, 0, "prior")
-    raw = json.loads(Calibration((0.0,) * 4, threshold, threshold, {}).to_json())
+    raw = json.loads(Calibration((0.0,) * 4, 1.2, threshold, threshold, {}).to_json())
     with pytest.raises(SealBroken, match=r"calibration\.json"):
         Calibration.from_json(json.dumps({**raw, **change}).encode())
+
+
+def _head(variant: list[int]) -> Head:
+    typical = np.full(len(variant), 0.6, np.float32)
+    none = np.zeros((0, 4), np.float32)
+    return Head(np.zeros(4, np.float32), none, none[:, 0], typical, np.array(variant, np.int32))
+
+
+def test_later_places_share_what_the_first_one_leaves() -> None:
+    placed = conf.place(_score([0.7, 0.68, 0.3], [0, 1, 2]), _head([0, 1, 2]), 2.0)
+    for first in (0.05, 0.5, 0.9, 0.999):
+        sure = placed.confidences(first)
+        assert sure[0] == first
+        assert first >= sure[1] >= sure[2] > 0
+        assert sure.sum() <= 1 + 1e-9
+    # Nearly as good a match is nearly as likely, as long as there is probability left for it.
+    assert placed.confidences(0.4)[1] > 0.25
+
+
+def test_variants_stand_together_with_the_confidence_of_both() -> None:
+    scores = _score([0.7, 0.69, 0.6], [0, 1, 2])
+    apart = conf.place(scores, _head([0, 1, 2]), 2.0)
+    assert apart.order.tolist() == [0, 1, 2]
+    joined = conf.place(scores, _head([0, 1, 0]), 2.0)
+    assert joined.order.tolist() == [0, 2, 1]
+    sure = joined.confidences(0.8)
+    assert sure[0] == sure[2] == 0.8
+    assert sure[1] < 0.21
+    assert joined.features[1] > apart.features[1]
+
+
+def test_only_the_first_places_of_very_many_are_put_in_order() -> None:
+    rng = np.random.default_rng(2)
+    n = 3 * conf.DEPTH
+    scores = _score(rng.random(n).tolist(), list(range(n)))
+    placed = conf.place(scores, _head(list(range(n))), 2.0)
+    assert placed.order.tolist() == scoring.ordered(scores.total)[: conf.DEPTH].tolist()
+
+
+def test_the_temperature_is_the_prior_without_questions_and_the_best_one_with_many() -> None:
+    none = np.zeros((0, len(conf.TEMPERATURES)))
+    assert conf.fit_temperature(none) == pytest.approx(conf.TEMPERATURE, rel=0.1)
+    losses = np.ones((3000, len(conf.TEMPERATURES)))
+    losses[:, 7] = 0.5
+    assert conf.fit_temperature(losses) == conf.TEMPERATURES[7]
+
+
+def test_the_reliability_table_adds_up() -> None:
+    confidence = np.array([0.95] * 10 + [0.15] * 30)
+    right = np.array([True] * 9 + [False] * 31)
+    table = conf.reliability(confidence, right, np.ones(40))
+    assert [(b["from"], b["questions"], b["share"], b["right"]) for b in table] == [
+        (0.1, 30, 0.75, 0.0),
+        (0.9, 10, 0.25, 0.9),
+    ]
+
+
+def test_a_narrow_snippet_is_more_typical_than_a_wide_one() -> None:
+    rng = np.random.default_rng(5)
+    narrow = np.eye(8)[0] + 0.1 * rng.standard_normal((6, 8))
+    wide = np.eye(8)[1] + 0.8 * rng.standard_normal((6, 8))
+    rows = scoring.unit(np.vstack([narrow, wide, np.eye(8)[2:3]]).astype(np.float32))
+    owner = np.array([0] * 6 + [1] * 6 + [2], np.int32)
+    asked = np.array([True] * 12 + [False])
+    found = scoring.typicality(rows, owner, asked, 3)
+    assert found[0] > found[2] > found[1]
+    nothing = scoring.typicality(rows, owner, np.zeros(13, bool), 3)
+    assert nothing.tolist() == [scoring.TYPICAL] * 3
