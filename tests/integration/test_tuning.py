@@ -219,7 +219,7 @@ torch.set_num_threads(1)
 home = Home.at(Path(sys.argv[1]))
 tuned(home, opened(home), LONG, dry_run=True)
 """
-LONG = replace(SETTINGS, epochs=25, patience=1000)
+LONG = replace(SETTINGS, epochs=12, patience=1000)
 
 
 def test_a_killed_run_goes_on_and_ends_like_one_that_was_not(
