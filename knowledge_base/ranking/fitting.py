@@ -17,7 +17,15 @@ from knowledge_base.index.rows import KINDS, RowTable
 from knowledge_base.index.search import Hits
 from knowledge_base.ranking import confidence as conf
 from knowledge_base.ranking import scoring
-from knowledge_base.ranking.risk import DELTA, Flags, Risk, Threshold, choose_threshold
+from knowledge_base.ranking.risk import (
+    AGENT_MARGIN,
+    ASSISTANT_MARGIN,
+    DELTA,
+    Flags,
+    Risk,
+    Threshold,
+    choose_threshold,
+)
 from knowledge_base.ranking.scoring import Floats, Head
 from knowledge_base.ranking.variants import Variants, find_variants
 
@@ -50,7 +58,12 @@ PARAMETERS: dict[str, Any] = {
 
 def parameters(risk: Risk) -> dict[str, Any]:
     """Everything but content and encoder that decides what a build computes."""
-    return {**PARAMETERS, "risk": asdict(risk), "delta": DELTA}
+    return {
+        **PARAMETERS,
+        "risk": asdict(risk),
+        "delta": DELTA,
+        "margins": [AGENT_MARGIN, ASSISTANT_MARGIN],
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +291,9 @@ def _calibrate(parts: list[_Questions], risk: Risk) -> conf.Calibration:
         mixed = mixed[:0]
     sample = (p[mixed], asked.right[mixed], asked.answerable[mixed])
     agent = choose_threshold(*sample, target=risk.agent)
-    assistant = choose_threshold(*sample, target=risk.assistant, lowest=agent.confidence)
+    assistant = choose_threshold(
+        *sample, target=risk.assistant, margin=ASSISTANT_MARGIN, lowest=agent.confidence
+    )
     temperature = conf.fit_temperature(asked.losses) if learning else conf.TEMPERATURE
     weights = tuple(float(w) for w in np.round(theta, 6))
     report = _report(asked, p, weight, risk, (agent, assistant))

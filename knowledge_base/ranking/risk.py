@@ -28,11 +28,13 @@ DELTA = 0.1  # the chance that a threshold does not keep its promise: the bound 
 # with fewer a single odd phrasing among the surest would end it before it has begun.
 FIRST_SHARE = 0.25
 STEP = 0.01  # share of the questions by which the sequence goes on
-# The confidence asked for where the held-out questions cannot support the bound is 1 - 6 x the target: 0.70 for
-# 0.05 and 0.88 for 0.02. On development parts of Banking77 (3, 5 and 10 phrasings) and of the starter content
-# 1.3 to 6.9 % of the answered were wrong at 0.70, 4.7 % on average, and 0.0 to 3.3 % at 0.85.
-FALLBACK_MARGIN = 6.0
-FALLBACK_LOWEST = 0.5
+# Where the held-out questions cannot support the bound, the confidence asked for is 1 - margin x target.
+# The assistant sends alone: 0.88 for 0.02; on development parts of Banking77 (3, 5, 10 phrasings) and starter
+# content 0.0 to 3.3 % of the answered were wrong from 0.85. An agent reads up to three drafts and chooses, so
+# silence costs more than a wrong first place: 0.40 for 0.05, where 8.8 to 15.0 % were. Neither is a promise.
+AGENT_MARGIN = 12.0
+ASSISTANT_MARGIN = 6.0
+FALLBACK_LOWEST = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ class Threshold:
     `error` is the share of wrong first suggestions among the answered held-out questions, `bound` its upper
     90 % limit (at most `target`), `answered` the share of answerable held-out questions that is answered,
     `questions` how many stand behind it. `basis` is "held_out", or "prior" where they cannot support
-    `target`: the threshold is then `fallback`'s, and nothing is promised.
+    `target`: the threshold is then that of `fallback`, and nothing is promised.
     """
 
     confidence: float
@@ -83,13 +85,19 @@ class Threshold:
     basis: Literal["held_out", "prior"]
 
 
-def fallback(target: float) -> float:
+def fallback(target: float, margin: float = AGENT_MARGIN) -> float:
     """The confidence that is asked for where too few held-out questions stand behind a threshold."""
-    return max(1.0 - FALLBACK_MARGIN * target, FALLBACK_LOWEST)
+    return max(1.0 - margin * target, FALLBACK_LOWEST)
 
 
 def choose_threshold(
-    confidence: Floats, right: Flags, answerable: Flags, *, target: float, lowest: float = 0.0
+    confidence: Floats,
+    right: Flags,
+    answerable: Flags,
+    *,
+    target: float,
+    margin: float = AGENT_MARGIN,
+    lowest: float = 0.0,
 ) -> Threshold:
     """The lowest threshold, not below `lowest`, at which "at most `target` of the answered are wrong" is accepted.
 
@@ -108,7 +116,7 @@ def choose_threshold(
             break
         chosen = answered
     if chosen is None:
-        level = max(fallback(target), lowest)
+        level = max(fallback(target, margin), lowest)
         return Threshold(level, target, None, None, None, len(sure), "prior")
     # Rounded down a little, so that the question it was found at is still answered after rounding.
     level = max(float(np.floor(sure[chosen - 1] * 1e6) / 1e6), lowest)

@@ -7,7 +7,9 @@ import pytest
 
 from knowledge_base.errors import ConfigurationError
 from knowledge_base.ranking.risk import (
+    ASSISTANT_MARGIN,
     DELTA,
+    FALLBACK_LOWEST,
     Risk,
     Threshold,
     binomial_tail,
@@ -47,9 +49,9 @@ def test_too_little_evidence_falls_back_and_says_so(right: list[bool]) -> None:
 
 
 def test_the_prior_is_stricter_for_a_stricter_target_and_never_absurd() -> None:
-    assert fallback(0.02) == pytest.approx(0.88)
-    assert fallback(0.05) == pytest.approx(0.70)
-    assert fallback(0.5) == 0.5
+    assert fallback(0.05) == pytest.approx(0.40)
+    assert fallback(0.02, ASSISTANT_MARGIN) == pytest.approx(0.88)
+    assert fallback(0.5) == FALLBACK_LOWEST
 
 
 def test_no_threshold_below_the_lowest() -> None:
