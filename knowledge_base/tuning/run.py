@@ -145,9 +145,12 @@ def untuned_source(home: Home) -> export.Source:
         export.packaged_source() if label == export.DEFAULT_SOURCE else export.named_source(label)
     )
     if found.fingerprint != wanted:
+        command = "firstline encoder export"
+        if label != export.DEFAULT_SOURCE:
+            command += f" {label}"
         raise ConfigurationError(
-            f"the current encoder was made of {label}, which has changed since: run"
-            f" `firstline encoder export {'' if label == export.DEFAULT_SOURCE else label}` first".rstrip()
+            f"the current encoder was made of {label}, which has changed since (or an earlier version"
+            f" made it): run `{command}` and `firstline kb build` first"
         )
     return found
 
