@@ -320,7 +320,8 @@ def _switch(
     Ranker(loaded, _encoder_of(home, loaded))
     before = sealed.read_current(home.encoders)
     try:
-        sealed.write_current(home.encoders, loaded.encoder_fingerprint)
+        if (home.encoders / loaded.encoder_fingerprint).is_dir():
+            sealed.write_current(home.encoders, loaded.encoder_fingerprint)
         if _live(home) != build_id:
             _activate(home, engine, loaded, action=action, by=by, now=now, extra=detail or {})
     except BaseException:
