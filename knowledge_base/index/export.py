@@ -260,12 +260,13 @@ def _export(
         model = load_model(source)
         tick("Exporting to ONNX", 2, 5)
         dimension = _write(model, source, folder)
-        write_query_graph(folder)
         manifest = {**_manifest(source, dimension), **(record or {})}
         sealed.seal(folder, manifest)
         tick("Comparing with sentence-transformers", 3, 5)
-        _compare(model, encoder := Encoder.load(folder))
-        if not agrees(encoder, SAMPLE):
+        _compare(model, Encoder.load(folder))  # first: weights that are no numbers cannot be quantised
+        write_query_graph(folder)
+        sealed.seal(folder, manifest)
+        if not agrees(Encoder.load(folder), SAMPLE):
             (folder / QUERY_MODEL).unlink()
             sealed.seal(folder, manifest)
         tick("Publishing", 4, 5)

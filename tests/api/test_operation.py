@@ -152,9 +152,9 @@ def test_a_verdict_on_other_bytes_is_no_verdict(service: Service, monkeypatch: A
     """The gate fails closed when a verdict is bound to another text."""
     real = compliance.judge_text
 
-    def other(policy: Any, _text: str, *, channel: str) -> Any:
-        return real(policy, "Another text.", channel=channel)
+    def other(policy: Any, _text: str, *, channel: str, locale: str) -> Any:
+        return real(policy, "Another text.", channel=channel, locale=locale)
 
     monkeypatch.setattr(compliance, "judge_text", other)
     with pytest.raises(Refused):
-        compliance.check(service.desk.policy, "This text.", channel="generic")
+        compliance.check(service.desk.policy, "This text, judged by nobody yet.", channel="generic")

@@ -219,7 +219,9 @@ class TestFeedback:
         self, service: Service, draft: dict, first: str, then: str
     ) -> None:
         assert tell(service, draft["draft_id"], first).status_code == 200
-        answer = tell(service, draft["draft_id"], then, final_text="We are looking for it.")
+        # With a reason, since this text is far from the approved one.
+        changed = {"final_text": "We are looking for it.", "reason": "shorter"}
+        answer = tell(service, draft["draft_id"], then, **changed)
         assert answer.status_code == 409
         assert answer.json()["type"].endswith("draft-decided")
 

@@ -180,7 +180,7 @@ def test_other_weights_than_the_expected_ones_are_never_loaded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(export, "DEFAULT_WEIGHTS", "0" * 64)
-    monkeypatch.setattr(export, "_load", lambda _source: pytest.fail("loaded"))
+    monkeypatch.setattr(export, "load_model", lambda _source: pytest.fail("loaded"))
     with pytest.raises(EncoderCorrupt, match="was not loaded"):
         export.export_default(Home.at(tmp_path), environ={})
     assert not (tmp_path / "encoders" / "CURRENT").exists()
