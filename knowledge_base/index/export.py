@@ -263,7 +263,9 @@ def _export(
         manifest = {**_manifest(source, dimension), **(record or {})}
         sealed.seal(folder, manifest)
         tick("Comparing with sentence-transformers", 3, 5)
-        _compare(model, Encoder.load(folder))  # first: weights that are no numbers cannot be quantised
+        _compare(
+            model, Encoder.load(folder)
+        )  # first: weights that are no numbers cannot be quantised
         write_query_graph(folder)
         sealed.seal(folder, manifest)
         if not agrees(Encoder.load(folder), SAMPLE):

@@ -157,4 +157,6 @@ def test_a_verdict_on_other_bytes_is_no_verdict(service: Service, monkeypatch: A
 
     monkeypatch.setattr(compliance, "judge_text", other)
     with pytest.raises(Refused):
-        compliance.check(service.desk.policy, "This text, judged by nobody yet.", channel="generic")
+        compliance.check(
+            service.desk.policy, "This text, judged by nobody yet.", channel="generic"
+        )
