@@ -190,7 +190,8 @@ class TestServer:
             "bot.components.private_rest.PrivateRest"
         ]
 
-    def test_the_actions_are_on_loopback(self) -> None:
+    def test_the_actions_are_on_loopback(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("FIRSTLINE_HOME", "home")  # the file names it
         url = read(ROOT / "bot" / "endpoints.yml")["action_endpoint"]["url"]
         assert url.startswith("http://127.0.0.1:")
 
