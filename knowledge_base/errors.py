@@ -4,7 +4,7 @@ FirstlineError
 ├── WordingError               a text that cannot be measured, normalised or filled
 ├── ContentError               snippet content that breaks a rule of its own
 │   ├── ImportRefused          an import file with bad rows: nothing was imported
-│   └── UnreadableFile         a file that is too large, not UTF-8, or not CSV/YAML
+│   └── UnreadableFile         a file that is too large, no text, or of no known kind
 ├── WorkflowError              a transition that is not allowed
 │   ├── SamePerson             the approver is the author
 │   ├── PolicyBlocked          the text breaks a blocking rule
@@ -48,7 +48,7 @@ class ImportRefused(ContentError):
 
 
 class UnreadableFile(ContentError):
-    """A file that is too large, not UTF-8, or neither CSV nor YAML."""
+    """A file that is too large, no text, or of no known kind."""
 
 
 class WorkflowError(FirstlineError):

@@ -22,7 +22,7 @@ from knowledge_base.cli.output import (
     print_json,
     progress_bar,
 )
-from knowledge_base.errors import ImportRefused
+from knowledge_base.errors import ImportRefused, UnreadableFile
 from knowledge_base.home import Home
 from knowledge_base.policy import load_policy
 from knowledge_base.store import migrate
@@ -37,6 +37,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the `kb` group."""
     app.command("import")(import_command)
     app.command("export")(export_command)
+    app.command("sample")(sample_command)
     app.command("lint")(lint_command)
 
 
@@ -116,6 +117,27 @@ def export_command(
         typer.echo(f"{report.snippets:,} snippets written to {report.path}")
 
 
+def sample_command(
+    file: Annotated[
+        Path, typer.Argument(help="Where to write; .csv or .yaml decides the format.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Write a small file to start from, with every column; an earlier file of that name stays as it is."""
+    with failing_clearly(as_json=as_json):
+        text = exchange.sample(suffix=file.suffix.lower())
+        try:
+            with file.open("x", encoding="utf-8", newline="") as out:
+                out.write(text)
+        except OSError as error:
+            msg = f"{file}: cannot be written: {error.strerror}"
+            raise UnreadableFile(msg) from error
+    if as_json:
+        print_json({"path": str(file)})
+    else:
+        typer.echo(f"{file}: change it, then try it with `firstline kb import {file} --dry-run`")
+
+
 def lint_command(as_json: AsJson = False) -> None:
     """Judge all live snippets again: policy, worst-case length, validity. Exit code 1 when there are findings."""
     with failing_clearly(as_json=as_json):
@@ -148,11 +170,11 @@ def _refused(refused: ImportRefused, *, as_json: bool) -> NoReturn:
 
 def _show_problems(problems: Iterable[exchange.Problem], *, style: str) -> None:
     found = list(problems)
-    table = Table("line", "column", "key", "what is wrong", box=None, header_style="bold")
+    table = Table("line", "column", "key", "value", "what is wrong", box=None, header_style="bold")
     files = {problem.file for problem in found}
     for problem in found[:SHOWN]:
         place = str(problem.line) if len(files) == 1 else f"{problem.file}:{problem.line}"
-        cells = (place, problem.column or "", problem.key or "", problem.reason)
+        cells = (place, problem.column or "", problem.key or "", problem.value, problem.reason)
         table.add_row(*(escape(cell) for cell in cells), style=style)
     if found:
         console().print(table)
@@ -162,6 +184,7 @@ def _show_problems(problems: Iterable[exchange.Problem], *, style: str) -> None:
 
 def _show_import(report: exchange.ImportReport) -> None:
     _show_problems(report.warnings, style="yellow")
+    _show_source(report.source)
     table = Table(box=None, show_header=False)
     for name, value in (
         ("rows", report.rows),
@@ -180,6 +203,18 @@ def _show_import(report: exchange.ImportReport) -> None:
     _name_keys("retired by somebody in exactly these words, so left retired", report.retired)
     if report.dry_run:
         typer.echo("dry run: nothing was changed")
+
+
+def _show_source(source: exchange.Source | None) -> None:
+    if source is not None:
+        how = (
+            source.kind,
+            source.encoding,
+            source.delimiter and f"{source.delimiter} between cells",
+        )
+        typer.echo(f"{source.name}: {', '.join(part for part in how if part)}")
+        for remark in source.remarks:
+            typer.secho(f"  {remark}", fg=typer.colors.YELLOW)
 
 
 def _name_keys(what: str, keys: tuple[str, ...]) -> None:

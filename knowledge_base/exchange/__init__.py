@@ -3,11 +3,15 @@
 from knowledge_base.exchange.exporter import ExportReport, export_file
 from knowledge_base.exchange.importer import ImportReport, Prepared, import_file, prepare, write
 from knowledge_base.exchange.lint import LintFinding, LintReport, lint
-from knowledge_base.exchange.model import COLUMNS, ParsedFile, Problem, RawRow
+from knowledge_base.exchange.model import COLUMNS, ParsedFile, Problem, RawRow, Source
+from knowledge_base.exchange.plan import Change
 from knowledge_base.exchange.reader import read
+from knowledge_base.exchange.sample import sample
+from knowledge_base.exchange.upload import Upload, plan_upload
 
 __all__ = [
     "COLUMNS",
+    "Change",
     "ExportReport",
     "ImportReport",
     "LintFinding",
@@ -16,10 +20,14 @@ __all__ = [
     "Prepared",
     "Problem",
     "RawRow",
+    "Source",
+    "Upload",
     "export_file",
     "import_file",
     "lint",
+    "plan_upload",
     "prepare",
     "read",
+    "sample",
     "write",
 ]

@@ -5,26 +5,29 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from knowledge_base.exchange.model import (
     COLUMNS,
+    MAX_COLUMNS,
     MAX_FILE_BYTES,
     REQUIRED,
     Cell,
     ParsedFile,
     Problem,
     RawRow,
+    Source,
 )
 
-_DELIMITERS = (",", ";", "\t")
+DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
 _SEPARATOR_LINE = re.compile(r"sep=([,;\t])\r?\n?")  # what Excel writes to name the delimiter
 
-# A spreadsheet takes a cell that starts like this for a formula (owasp.org, "CSV Injection"); the wide
-# forms count too. On export such a cell gets one apostrophe in front, on import one is taken away; a cell that
-# already has apostrophes there gets one more, so that nothing is lost.
-_FORMULA = re.compile(r"'*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]")
+# A spreadsheet takes a cell that starts like this for a formula (owasp.org, "CSV Injection": = + - @ tab CR LF);
+# the wide forms count too. On export such a cell gets one apostrophe in front, on import one is taken away; a cell
+# that already has apostrophes there gets one more, so that nothing is lost.
+_FORMULA = re.compile(r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 
 
 def neutralise(cell: str) -> str:
@@ -46,46 +49,78 @@ def write(rows: Iterable[Sequence[str]]) -> str:
     return buffer.getvalue()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """The header of a CSV text, in lower case, and its rows with the line each one starts in; nothing is judged.
+
+    `header` is empty when there is none. `problems` are rows that could not be cut into as many cells.
+    """
+
+    header: tuple[str, ...]
+    header_line: int
+    rows: tuple[tuple[int, tuple[str, ...]], ...]
+    delimiter: str
+    problems: tuple[Problem, ...] = ()
+
+
 def parse(text: str, *, name: str) -> ParsedFile:
     """Raw rows with the line each one starts in; comma, semicolon or tab, any line ends, blank rows skipped."""
+    return interpret(read_table(text, name=name), name=name)
+
+
+def interpret(table: Table, *, name: str) -> ParsedFile:
+    """The rows of a table whose columns are ours; formulas as they were before they were neutralised."""
+    source = Source(name=name, kind="csv", delimiter=table.delimiter)
+    if not table.header:
+        reason = f"the file is empty: the first line names the columns {', '.join(COLUMNS)}"
+        empty = Problem(file=name, line=1, column=None, reason=reason)
+        return ParsedFile(rows=(), problems=table.problems or (empty,), source=source)
+    faults = _header_problems(table.header, name=name, line=table.header_line)
+    if faults:  # no cell stands under its name
+        return ParsedFile(rows=(), problems=tuple(faults), source=source)
+    rows = (
+        (line, {c: Cell(restore(v), line) for c, v in zip(table.header, cells, strict=True)})
+        for line, cells in table.rows
+    )
+    return ParsedFile(
+        rows=tuple(RawRow(file=name, line=line, cells=cells) for line, cells in rows),
+        problems=table.problems,
+        source=source,
+    )
+
+
+def read_table(text: str, *, name: str, columns: Collection[str] = COLUMNS) -> Table:
+    """Cut a text into rows. The delimiter is the one that finds the most of `columns` in the first line."""
     named = _SEPARATOR_LINE.match(text)
-    delimiter = named.group(1) if named else _delimiter(text)
-    rows: list[RawRow] = []
+    delimiter = named.group(1) if named else _delimiter(text, columns)
+    rows: list[tuple[int, tuple[str, ...]]] = []
     problems: list[Problem] = []
-    header: list[str] | None = None
-    start = 1 + (1 if named else 0)
+    header: tuple[str, ...] = ()
+    header_line = start = 1 + (1 if named else 0)
     try:
         for line, cells in _records(text[named.end() :] if named else text, delimiter, start):
-            start = line
             if not any(cell.strip() for cell in cells):
                 continue
-            if header is None:
-                header = [cell.strip().lower() for cell in cells]
-                problems.extend(_header_problems(header, name=name, line=line))
-                if problems:
-                    break
-                continue
-            if len(cells) != len(header):
+            if not header:
+                _refuse_broad(cells, line)
+                header_line, header = line, tuple(cell.strip().lower() for cell in cells)
+            elif len(cells) != len(header):
                 problems.append(_miscounted(cells, header, name=name, line=line))
-                continue
-            values = zip(header, cells, strict=True)
-            rows.append(
-                RawRow(
-                    file=name,
-                    line=line,
-                    cells={column: Cell(restore(cell), line) for column, cell in values},
-                )
-            )
+            else:
+                rows.append((line, tuple(cells)))
     except _Broken as broken:
         problems.append(Problem(file=name, line=broken.line, column=None, reason=broken.reason))
-    if header is None and not problems:
-        reason = f"the file is empty: the first line names the columns {', '.join(COLUMNS)}"
-        problems.append(Problem(file=name, line=1, column=None, reason=reason))
-    return ParsedFile(rows=tuple(rows), problems=tuple(problems))
+    return Table(
+        header=header,
+        header_line=header_line,
+        rows=tuple(rows),
+        delimiter=DELIMITERS[delimiter],
+        problems=tuple(problems),
+    )
 
 
 class _Broken(Exception):
-    """The quotes do not match: what follows cannot be cut into rows."""
+    """The quotes do not match, or this is no table of ours: what follows cannot be cut into rows."""
 
     def __init__(self, line: int, reason: str) -> None:
         super().__init__(reason)
@@ -130,18 +165,26 @@ def _large_cells() -> Iterator[None]:
         csv.field_size_limit(before)
 
 
-def _delimiter(text: str) -> str:
-    """The delimiter that cuts the first line into the most known columns."""
+def _refuse_broad(header: Sequence[str], line: int) -> None:
+    if len(header) > MAX_COLUMNS:
+        reason = (
+            f"the first line has {len(header):,} columns, at most {MAX_COLUMNS} are read:"
+            f" keep {', '.join(COLUMNS)}"
+        )
+        raise _Broken(line, reason)
+
+
+def _delimiter(text: str, columns: Collection[str]) -> str:
     first = next((line for line in io.StringIO(text) if line.strip()), "")
 
     def known(delimiter: str) -> int:
         cells = first.lower().split(delimiter)
-        return sum(cell.strip().strip('"') in COLUMNS for cell in cells)
+        return sum(cell.strip().strip('"') in columns for cell in cells)
 
-    return max(_DELIMITERS, key=known)
+    return max(DELIMITERS, key=known)
 
 
-def _header_problems(header: list[str], *, name: str, line: int) -> list[Problem]:
+def _header_problems(header: Sequence[str], *, name: str, line: int) -> list[Problem]:
     def problem(column: str | None, reason: str) -> Problem:
         return Problem(file=name, line=line, column=column, reason=reason)
 
@@ -165,7 +208,7 @@ def _header_problems(header: list[str], *, name: str, line: int) -> list[Problem
     return found
 
 
-def _miscounted(cells: list[str], header: list[str], *, name: str, line: int) -> Problem:
+def _miscounted(cells: Sequence[str], header: Sequence[str], *, name: str, line: int) -> Problem:
     reason = (
         f"has {len(cells)} cells where the first line names {len(header)}: a cell that holds the delimiter"
         " or a line break has to stand in quotes"

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from knowledge_base.errors import ImportRefused, SamePerson, StaleRevision
 from knowledge_base.exchange import plan
-from knowledge_base.exchange.model import ParsedFile, Problem, Progress, silent
+from knowledge_base.exchange.model import ParsedFile, Problem, Progress, Source, silent
 from knowledge_base.exchange.reader import read
 from knowledge_base.exchange.rows import (
     Candidate,
@@ -48,6 +48,14 @@ class ImportReport:
     waiting: tuple[str, ...]
     retired: tuple[str, ...]
     warnings: tuple[Problem, ...] = field(default=())
+    problems: tuple[Problem, ...] = field(default=())
+    changes: tuple[plan.Change, ...] = field(default=())
+    source: Source | None = None
+
+    @property
+    def bad_rows(self) -> int:
+        """Rows with at least one problem."""
+        return len({(problem.file, problem.line) for problem in self.problems})
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for `--json`."""
@@ -56,7 +64,10 @@ class ImportReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """An import that was read, judged and planned, and only has to be written."""
+    """An import that was read, judged and planned, and only has to be written.
+
+    With `problems` in its report the plan is for the other rows, to show what they would do: `write` refuses it.
+    """
 
     report: ImportReport
     plan: plan.Plan
@@ -114,23 +125,50 @@ def prepare(
 
     Raises ImportRefused, UnreadableFile, SamePerson.
     """
-    writer = " ".join((author or DEFAULT_AUTHOR).split())
-    approver = None if approve_as is None else " ".join(approve_as.split())
-    if writer == approver:
-        msg = f"{writer} cannot approve their own snippets: name two people with --author and --approve-as"
-        raise SamePerson(msg)
-    parsed = read(path)
+    _two_people(author, approve_as)
+    prepared = prepare_rows(
+        session,
+        read(path),
+        path=str(path),
+        policy=policy,
+        author=author,
+        approve_as=approve_as,
+        dry_run=dry_run,
+        now=now,
+        progress=progress,
+    )
+    _refuse_bad_rows(prepared.report)
+    return prepared
+
+
+def prepare_rows(
+    session: Session,
+    parsed: ParsedFile,
+    *,
+    path: str,
+    policy: Policy,
+    author: str | None,
+    approve_as: str | None,
+    dry_run: bool,
+    now: datetime,
+    progress: Progress = silent,
+) -> Prepared:
+    """`prepare` for rows that were read already; bad rows are named in the report instead of raised.
+
+    `path` is what the report calls the file. Raises SamePerson.
+    """
+    writer, approver = _two_people(author, approve_as)
     newest = newest_revisions(session, keys_of(parsed.rows))
     candidates, problems = _candidates(parsed, newest, progress)
     problems += doubled_keys(candidates)
     verdicts, findings, warnings = _judge(candidates, policy, progress)
     problems += findings
-    if problems:
-        raise _refusal(path, problems)
+    bad = {problem.key for problem in problems}
+    good = [candidate for candidate in candidates if candidate.content.key not in bad]
     live = {revision.key: revision for revision in approved_revisions(session)}
-    warnings += _across(candidates, live)
+    warnings += _across(good, live)
     made = plan.make(
-        candidates,
+        good,
         newest=newest,
         live=live,
         author=writer,
@@ -139,7 +177,7 @@ def prepare(
         verdicts=verdicts,
     )
     return Prepared(
-        report=_report(path, candidates, made, warnings, dry_run=dry_run),
+        report=_report(path, parsed, good, made, warnings, problems, dry_run=dry_run),
         plan=made,
         newest=newest,
         people=(writer,) if approver is None else (writer, approver),
@@ -148,7 +186,11 @@ def prepare(
 
 
 def write(session: Session, prepared: Prepared, *, progress: Progress = silent) -> None:
-    """The second part: everything is written, or StaleRevision when a snippet changed since it was read."""
+    """The second part: everything is written, or nothing.
+
+    Raises ImportRefused when a row was bad, StaleRevision when a snippet changed since it was read.
+    """
+    _refuse_bad_rows(prepared.report)
     steps = prepared.plan.steps
     if not steps:
         return
@@ -210,11 +252,21 @@ def _across(candidates: Sequence[Candidate], live: Mapping[str, Revision]) -> li
     return shared_phrasings(candidates, others)
 
 
-def _refusal(path: Path, problems: Sequence[Problem]) -> ImportRefused:
-    ordered = sorted(problems, key=lambda problem: (problem.file, problem.line))
-    rows = len({(problem.file, problem.line) for problem in ordered})
-    msg = f"{path}: nothing was imported: {_counted(len(ordered), 'problem')} in {_counted(rows, 'row')}"
-    return ImportRefused(msg, problems=tuple(ordered))
+def _two_people(author: str | None, approve_as: str | None) -> tuple[str, str | None]:
+    """Who writes and who approves, white space folded."""
+    writer = " ".join((author or DEFAULT_AUTHOR).split())
+    approver = None if approve_as is None else " ".join(approve_as.split())
+    if writer == approver:
+        msg = f"{writer} cannot approve their own snippets: name two people with --author and --approve-as"
+        raise SamePerson(msg)
+    return writer, approver
+
+
+def _refuse_bad_rows(report: ImportReport) -> None:
+    if report.problems:
+        many, rows = _counted(len(report.problems), "problem"), _counted(report.bad_rows, "row")
+        msg = f"{report.path}: nothing was imported: {many} in {rows}"
+        raise ImportRefused(msg, problems=report.problems)
 
 
 def _counted(number: int, noun: str) -> str:
@@ -222,17 +274,19 @@ def _counted(number: int, noun: str) -> str:
 
 
 def _report(
-    path: Path,
+    path: str,
+    parsed: ParsedFile,
     candidates: Sequence[Candidate],
     made: plan.Plan,
     warnings: Sequence[Problem],
+    problems: Sequence[Problem],
     *,
     dry_run: bool,
 ) -> ImportReport:
     return ImportReport(
-        path=str(path),
+        path=path,
         dry_run=dry_run,
-        rows=len(candidates),
+        rows=len(parsed.rows),
         phrasings=sum(len(candidate.content.examples) for candidate in candidates),
         added=made.added,
         changed=made.changed,
@@ -241,4 +295,7 @@ def _report(
         waiting=made.waiting,
         retired=made.retired,
         warnings=tuple(warnings),
+        problems=tuple(sorted(problems, key=lambda problem: (problem.file, problem.line))),
+        changes=made.changes,
+        source=parsed.source,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from knowledge_base import workflow
+from knowledge_base.exchange.model import COLUMNS
 from knowledge_base.exchange.rows import Candidate
 from knowledge_base.policy import Finding, Verdict
 from knowledge_base.snippet import Revision, SnippetContent, Status
@@ -14,10 +15,25 @@ from knowledge_base.store.batch import Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A row that becomes a new revision: which columns differ from the newest one, and its text before and after.
+
+    `before` is None for a new snippet, and `columns` empty.
+    """
+
+    line: int
+    key: str
+    columns: tuple[str, ...]
+    before: str | None
+    after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """The steps to write, and the keys that the report names."""
 
     steps: tuple[Step, ...]
+    changes: tuple[Change, ...]
     added: tuple[str, ...]
     changed: tuple[str, ...]
     unchanged: int
@@ -40,7 +56,7 @@ def make(
     planner = _Planner(author=author, approver=approver, now=now)
     for candidate in candidates:
         key = candidate.content.key
-        planner.take(candidate.content, newest.get(key), live.get(key), verdicts[key])
+        planner.take(candidate, newest.get(key), live.get(key), verdicts[key])
     return planner.result()
 
 
@@ -62,16 +78,18 @@ class _Planner:
         self._keys: dict[str, list[str]] = {
             name: [] for name in ("added", "changed", "approved", "waiting", "retired")
         }
+        self._changes: list[Change] = []
         self._unchanged = 0
 
     def take(
         self,
-        content: SnippetContent,
+        candidate: Candidate,
         newest: Revision | None,
         live: Revision | None,
         verdict: Verdict,
     ) -> None:
         """Plan one row."""
+        content = candidate.content
         wanted = content.content_hash
         if live is not None and live.content_hash == wanted:
             self._unchanged += 1
@@ -79,13 +97,19 @@ class _Planner:
             self._continue(newest, live, verdict)
         else:
             self._keys["added" if newest is None else "changed"].append(content.key)
+            self._changes.append(_change(candidate, newest))
             fresh = _draft(content, after=newest, author=self._author, now=self._now)
             self._advance(None, fresh, live, verdict)
 
     def result(self) -> Plan:
         """The plan for all rows so far."""
         keys = {name: tuple(found) for name, found in self._keys.items()}
-        return Plan(steps=tuple(self._steps), unchanged=self._unchanged, **keys)
+        return Plan(
+            steps=tuple(self._steps),
+            changes=tuple(self._changes),
+            unchanged=self._unchanged,
+            **keys,
+        )
 
     def _continue(self, newest: Revision, live: Revision | None, verdict: Verdict) -> None:
         """The newest revision says exactly this, but is not live: approve it, or leave it."""
@@ -113,6 +137,20 @@ class _Planner:
                 gone = workflow.retire(live, by=self._approver, at=self._now)
                 self._steps.append(Step(before=live, after=gone))
         self._steps.append(Step(before=before, after=after))
+
+
+def _change(candidate: Candidate, newest: Revision | None) -> Change:
+    after, before = candidate.content, None if newest is None else newest.content
+    columns = [
+        c for c in COLUMNS if before is not None and getattr(before, c) != getattr(after, c)
+    ]
+    return Change(
+        line=candidate.row.line,
+        key=after.key,
+        columns=tuple(columns),
+        before=None if before is None else before.text,
+        after=after.text,
+    )
 
 
 def _draft(

@@ -51,7 +51,9 @@ def interpret(
         end = values.get("valid_until", base.valid_until)
     if start is not None and end is not None and start >= end:
         column = "valid_until" if "valid_until" in values else "valid_from"
-        problems.append(row.problem(column, "valid_until is not later than valid_from"))
+        problems.append(
+            row.problem(column, "valid_until is not later than valid_from: change one of them")
+        )
     if problems:
         return None, problems
     content = SnippetContent(**values) if base is None else replace(base, **values)
@@ -66,7 +68,9 @@ def doubled_keys(candidates: Sequence[Candidate]) -> list[Problem]:
         earlier = first.setdefault(candidate.content.key, candidate.row)
         if earlier is not candidate.row:
             place = f"{earlier.file}, line {earlier.line}"
-            problems.append(candidate.row.problem("key", f"stands already in {place}"))
+            problems.append(
+                candidate.row.problem("key", f"stands already in {place}: keep one row")
+            )
     return problems
 
 

@@ -68,7 +68,8 @@ def approved_text(cell: Cell) -> str:
     if not length.fits:
         msg = (
             f"can become {length.code_points} characters long ({length.weighted} as X counts them) with its"
-            f" slots filled: at most {LIMIT} by both counts"
+            f" slots filled: shorten it by {max(length.code_points, length.weighted) - LIMIT} (at most {LIMIT} by"
+            " both counts)"
         )
         raise Fault(msg)
     return text
@@ -132,7 +133,7 @@ def boolean(cell: Cell) -> bool:
         return True
     if value in _NO:
         return False
-    msg = f"{shown(value)} is neither true nor false"
+    msg = f"{shown(value)} is neither true nor false: write one of them"
     raise Fault(msg)
 
 

@@ -139,3 +139,26 @@ def test_lint_ends_in_1_when_something_is_found(folder: Path) -> None:
     result = run("lint")
     assert result.exit_code == 1
     assert "1 live snippets looked at, 1 findings" in result.stdout
+
+
+def test_how_the_file_was_read_is_told(folder: Path) -> None:
+    (folder / "f.csv").write_bytes("key;text\na.one;Caf\u00e9\n".encode("cp1252"))
+    said = run("import", folder / "f.csv", "--dry-run").stdout
+    assert "f.csv: csv, Windows-1252, semicolon between cells" in said
+    assert "look whether '\u00e9' in line 2 is right" in said
+    source = run_json("import", folder / "f.csv", "--dry-run")["source"]
+    assert (source["encoding"], source["delimiter"]) == ("Windows-1252", "semicolon")
+
+
+@pytest.mark.parametrize("name", ["s.csv", "s.yaml"])
+def test_the_sample_is_a_file_that_can_be_imported(folder: Path, name: str) -> None:
+    assert "--dry-run" in run("sample", folder / name).stdout
+    report = run_json("import", folder / name, "--author", "Ana", "--approve-as", "Bo")
+    assert len(report["approved"]) == 2
+    assert run_json("sample", folder / f"2{name}")["path"].endswith(f"2{name}")
+
+
+def test_a_sample_replaces_nothing(folder: Path) -> None:
+    assert "File exists" in run("sample", folder / "f.csv").stderr
+    assert (folder / "f.csv").read_text() == ROWS
+    assert run("sample", folder / "f.txt").exit_code == 2

@@ -8,11 +8,13 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from knowledge_base.errors import UnreadableFile
-from knowledge_base.exchange import csv_file, reader, values, yaml_file
+from knowledge_base.exchange import csv_file, values, yaml_file
+from knowledge_base.exchange.decoding import decode
 from knowledge_base.exchange.exporter import render
 from knowledge_base.exchange.model import COLUMNS, Cell
 from knowledge_base.exchange.rows import interpret
@@ -45,9 +47,16 @@ NASTY = [
     *("\t", "\r\n", "\u2028", "\x85", ",", ";", "\\n", "%", "[x]", "&a", "*a", "!t", "---", "..."),
     *("? x", "@", "`", "\uff1dx", " "),
 ]
+STARTS_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 words = st.lists(st.one_of(st.sampled_from(NASTY), st.text(max_size=8)), max_size=6).map("".join)
 keys = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,8}(\.[a-z0-9]{1,5}){0,2}", fullmatch=True)
 times = st.datetimes(timezones=st.just(UTC)).map(lambda t: t.isoformat())
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _compiled() -> None:
+    """The patterns are compiled at their first use, which takes longer than an example may."""
+    values.READERS["text"](Cell("caf\u00e9 {first_name}", 1))
 
 
 @st.composite
@@ -76,7 +85,7 @@ def contents(draw: st.DrawFn) -> SnippetContent:
 
 def imported(text: str, suffix: str) -> list[SnippetContent]:
     parse = csv_file.parse if suffix == ".csv" else yaml_file.parse
-    parsed = parse(reader.decode(text.encode(), name="f"), name="f")
+    parsed = parse(decode(text.encode(), name="f").text, name="f")
     assert parsed.problems == ()
     found: list[SnippetContent] = []
     for row in parsed.rows:
@@ -103,7 +112,7 @@ def test_yaml_gives_back_what_it_was_given(snippets: list[SnippetContent]) -> No
 def test_no_exported_csv_cell_is_a_formula(snippets: list[SnippetContent]) -> None:
     text = render(snippets, suffix=".csv", name="f")
     for row in csv.reader(io.StringIO(text, newline="")):
-        assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r", "\uff1d")) for cell in row)
+        assert not any(cell.startswith(STARTS_FORMULA) for cell in row)
 
 
 @given(words)
@@ -128,15 +137,39 @@ def test_any_text_gives_rows_or_problems_and_never_a_crash(text: str, suffix: st
         assert (candidate is None) == bool(problems)
 
 
-@given(st.binary(max_size=60))
+@given(st.one_of(st.binary(max_size=60), st.text(max_size=30).map(str.encode)))
 def test_any_bytes_are_text_or_unreadable(data: bytes) -> None:
-    usable = True
-    try:
-        reader.decode(data, name="f")
-    except UnreadableFile:
-        usable = False
-    wide = b"\x00" in data[:4] or data.startswith((b"\xff\xfe", b"\xfe\xff"))
-    assert usable == (not wide and data.decode(errors="replace") == data.decode(errors="ignore"))
+    with suppress(UnreadableFile):
+        decoded = decode(data, name="f")
+        assert decoded.text.encode("utf-16", "surrogatepass")  # text, whatever it says
+        assert bool(decoded.remark) == (decoded.encoding == "Windows-1252")
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=4, max_size=60))
+def test_utf8_is_never_taken_for_something_else(text: str) -> None:
+    with suppress(UnreadableFile):  # %PDF- and the like
+        assert decode(text.encode(), name="f").text == text.removeprefix("\ufeff")
+
+
+@given(st.text(st.characters(codec="cp1252", exclude_characters="\0"), max_size=60))
+def test_windows_1252_comes_back_or_is_refused(text: str) -> None:
+    data = text.encode("cp1252")
+    with suppress(UnreadableFile):
+        decoded = decode(data, name="f")
+        if decoded.encoding == "Windows-1252":
+            assert decoded.text == text
+        else:  # it was valid UTF-8 as well
+            assert decoded.encoding != "UTF-8" or decoded.text.encode() == data
+
+
+@given(st.lists(contents(), max_size=2), st.sampled_from([";", "\t", ","]))
+def test_a_spreadsheet_may_save_it_with_another_delimiter(
+    snippets: list[SnippetContent], delimiter: str
+) -> None:
+    rows = csv.reader(io.StringIO(render(snippets, suffix=".csv", name="f"), newline=""))
+    saved = io.StringIO(newline="")
+    csv.writer(saved, delimiter=delimiter).writerows(rows)
+    assert imported(saved.getvalue(), ".csv") == snippets
 
 
 def test_times_keep_their_microseconds() -> None:

@@ -100,7 +100,33 @@ def test_an_empty_file_says_what_a_file_needs(text: str) -> None:
 
 
 def test_a_header_alone_is_a_file_without_snippets() -> None:
-    assert parse("key,text\n") == ParsedFile(rows=(), problems=())
+    parsed = parse("key,text\n")
+    assert (parsed.rows, parsed.problems) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("text", "delimiter"),
+    [("key,text\n", "comma"), ("key;text\n", "semicolon"), ("key\ttext\n", "tab"), ("", "comma")],
+)
+def test_the_delimiter_is_told(text: str, delimiter: str) -> None:
+    source = parse(text).source
+    assert source is not None
+    assert (source.kind, source.delimiter) == ("csv", delimiter)
+
+
+def test_a_million_columns_are_one_problem() -> None:
+    (problem,) = parse("key,text" + ",x" * 999_998 + "\na,b\n").problems
+    assert "1,000,000 columns, at most 100" in problem.reason
+    (problem,) = parse("key,text\n" + "a," * 999_999 + "\n").problems
+    assert (problem.line, problem.reason.split(" where")[0]) == (2, "has 1000000 cells")
+
+
+def test_a_problem_shows_what_stands_there() -> None:
+    row = parse(f"key,text\nBad Key,{'x' * 99}\x1b[31m\n").rows[0]
+    assert row.problem("key", "no").value == "Bad Key"
+    assert row.problem("text", "no").value == "x" * 60 + "..."
+    assert row.problem(None, "no").value == ""
+    assert parse("key,text\na,\x1b[31m\n").rows[0].problem("text", "no").value == "\\x1b[31m"
 
 
 def test_a_cell_may_be_larger_than_the_csv_module_likes() -> None:
@@ -117,6 +143,8 @@ def test_a_cell_may_be_larger_than_the_csv_module_likes() -> None:
         ("@SUM(A1)", "'@SUM(A1)"),
         ("\uff1dSUM(A1)", "'\uff1dSUM(A1)"),
         ("\t=1", "'\t=1"),
+        ("\r=1", "'\r=1"),
+        ("\n=1", "'\n=1"),
         ("'=1", "''=1"),
         ("'plain", "'plain"),
         ("plain", "plain"),

@@ -13,40 +13,105 @@ from knowledge_base.exchange.model import MAX_FILE_BYTES
 CSV = "key,text\na.b,Caf\u00e9 \U0001f44d\n"
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
-def test_utf8_with_and_without_a_mark(tmp_path: Path, encoding: str) -> None:
-    file = tmp_path / "f.CSV"
-    file.write_bytes(CSV.encode(encoding))
-    (row,) = reader.read(file).rows
-    assert row.cells["text"].value == "Caf\u00e9 \U0001f44d"
-    assert set(row.cells) == {"key", "text"}
-
-
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
-def test_wide_encodings_are_named(tmp_path: Path, encoding: str) -> None:
-    file = tmp_path / "f.csv"
-    file.write_bytes(CSV.encode(encoding))
-    with pytest.raises(UnreadableFile, match="UTF-16 or UTF-32.*save it as UTF-8"):
-        reader.read(file)
-
-
-def test_windows_1252_is_named_with_its_line_and_character(tmp_path: Path) -> None:
-    file = tmp_path / "f.csv"
-    file.write_bytes("key,text\na.b,Hello\na.c,Caf\u00e9\n".encode("cp1252"))
-    with pytest.raises(
-        UnreadableFile, match=r"line 3: not UTF-8 \(byte 0xE9; as Windows-1252.*'\u00e9'"
-    ):
-        reader.read(file)
+def read_as(tmp_path: Path, data: bytes, name: str = "f.csv") -> model.ParsedFile:
+    file = tmp_path / name
+    file.write_bytes(data)
+    return reader.read(file)
 
 
 @pytest.mark.parametrize(
-    "data", [b"key,text\na,\xed\xa0\x80\n", b"key,text\na,\xc0\xaf\n", b"key,text\na,\xf5\n"]
+    ("encoding", "said"),
+    [
+        ("utf-8", "UTF-8"),
+        ("utf-8-sig", "UTF-8 with a byte order mark"),
+        ("utf-16", "UTF-16"),
+        ("utf-16-le", "UTF-16"),
+        ("utf-16-be", "UTF-16"),
+    ],
 )
-def test_surrogates_and_overlong_forms_are_not_utf8(tmp_path: Path, data: bytes) -> None:
-    file = tmp_path / "f.csv"
-    file.write_bytes(data)
-    with pytest.raises(UnreadableFile, match="line 2: not UTF-8"):
-        reader.read(file)
+@pytest.mark.parametrize("name", ["f.CSV", "f.yaml"])
+def test_encodings_are_found_and_told(tmp_path: Path, encoding: str, said: str, name: str) -> None:
+    text = CSV if name == "f.CSV" else "- key: a.b\n  text: Caf\u00e9 \U0001f44d\n"
+    parsed = read_as(tmp_path, text.encode(encoding), name)
+    (row,) = parsed.rows
+    assert row.cells["text"].value == "Caf\u00e9 \U0001f44d"
+    assert set(row.cells) == {"key", "text"}
+    assert parsed.source is not None
+    assert (parsed.source.encoding, parsed.source.remarks) == (said, ())
+    assert (parsed.source.name, parsed.source.delimiter) == (
+        (name, "comma") if name == "f.CSV" else (name, "")
+    )
+
+
+def test_windows_1252_is_read_and_somebody_is_asked_to_look(tmp_path: Path) -> None:
+    data = "key;text\na.b;Hello\na.c;Caf\u00e9 \u20ac5 \u2018ok\u2019\n".encode("cp1252")
+    parsed = read_as(tmp_path, data)
+    assert parsed.rows[1].cells["text"].value == "Caf\u00e9 \u20ac5 \u2018ok\u2019"
+    assert parsed.source is not None
+    assert (parsed.source.encoding, parsed.source.delimiter) == ("Windows-1252", "semicolon")
+    (remark,) = parsed.source.remarks
+    assert "look whether '\u00e9' in line 3 is right (4 such characters)" in remark
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"key,text\na,\xed\xa0\x80\n",  # half of a surrogate pair
+        b"key,text\na,\xc0\xaf\n",  # an overlong form
+        b"key,text\na,\xf4\x90\x80\x80\n",  # above U+10FFFF
+        b"key,text\na,\xe9 and \xc3\xa9\n",  # both encodings in one file
+        b"key,text\na,\xe2\x82\nb,\xe2\x82\xac\n",  # a character that was cut
+    ],
+)
+def test_damaged_utf8_is_not_taken_for_another_encoding(tmp_path: Path, data: bytes) -> None:
+    with pytest.raises(UnreadableFile, match="line 2: broken UTF-8 .* save it as UTF-8"):
+        read_as(tmp_path, data)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (CSV.encode("utf-32"), "this is UTF-32"),
+        (CSV.encode("utf-32-le"), "this is UTF-32"),
+        (CSV.encode("utf-32-be"), "this is UTF-32"),
+        (CSV.encode("utf-16") + b"\x00", "broken UTF-16 at byte 44"),
+        (b"\xff\xfe" + b"k\x00\x00\xd8", "broken UTF-16"),
+        (b"key,text\na,\x81\n", "line 2: byte 0x81 is a character neither in UTF-8 nor in"),
+        (b"key,text\na,\xe9\x00\n", "holds zero bytes"),
+        (b"PK\x03\x04rest", r"a zip archive or an Excel workbook \(.xlsx\)"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1rest", "an old Excel workbook"),
+        (b"\x1f\x8brest", "a gzip archive"),
+        (b"%PDF-1.7", "a PDF document"),
+        (b"\x89PNG\r\n", "a picture"),
+    ],
+)
+def test_what_is_no_text_is_named(tmp_path: Path, data: bytes, said: str) -> None:
+    with pytest.raises(UnreadableFile, match=said):
+        read_as(tmp_path, data)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("../../etc/passwd.csv", "passwd.csv"),
+        ("C:\\Users\\ana\\f.csv", "f.csv"),
+        ("\x1b[31m\n.csv", "\\x1b[31m\\n.csv"),
+        ("x" * 300 + ".csv", "x" * 60 + "..."),
+    ],
+)
+def test_an_uploads_name_is_shown_harmless(name: str, shown: str) -> None:
+    parsed = reader.read_bytes(b"key,text\nBad Key\n", name=name)
+    assert [problem.file for problem in parsed.problems] == [shown]
+    with pytest.raises(UnreadableFile, match="is UTF-32") as caught:
+        reader.read_bytes(CSV.encode("utf-32"), name=name)
+    assert str(caught.value).startswith(shown)
+
+
+def test_an_upload_has_the_same_limits() -> None:
+    with pytest.raises(UnreadableFile, match="f.csv: larger than 20 MB"):
+        reader.read_bytes(b"x" * (MAX_FILE_BYTES + 1), name="f.csv")
+    with pytest.raises(UnreadableFile, match=r"end in \.csv, \.yaml or \.yml"):
+        reader.read_bytes(b"x", name="f.exe")
 
 
 def test_a_file_that_is_too_large_is_not_read_to_its_end(tmp_path: Path) -> None:
