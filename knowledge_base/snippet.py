@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 KEY_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]*(\.[a-z0-9][a-z0-9_-]*)*")
+_WORD = re.compile(r"\w+")
 MAX_KEY = 120  # code points; long enough for topic.subtopic.name, short enough for an index
 
 
@@ -108,6 +109,11 @@ class Snippet:
     def live(self) -> Revision | None:
         """The approved revision, of which there is at most one."""
         return next((r for r in self.revisions if r.status is Status.APPROVED), None)
+
+
+def folded(phrasing: str) -> str:
+    """The words alone, in lower case: two phrasings with the same ones are one phrasing."""
+    return " ".join(_WORD.findall(phrasing.casefold()))
 
 
 def _speaks(content_locale: str, wanted: str) -> bool:

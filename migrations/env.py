@@ -5,6 +5,7 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import Connection
 
+import suggest_api.storage.coverage_tables
 import suggest_api.storage.tables  # noqa: F401 - registers the service's tables in the one metadata
 from knowledge_base.home import Home
 from knowledge_base.store import tables  # noqa: F401 - registers the knowledge base's tables

@@ -199,6 +199,14 @@ class Settings(BaseSettings):
         le=1.0,
         description="Share from which on a reply counts as written freely and not as its draft, 0 to 1.",
     )
+    keep_questions_days: int = Field(
+        # A season: long enough to see a trend, short enough that nobody is followed by it.
+        default=90,
+        ge=0,
+        le=3650,
+        description="Days that questions without a confident suggestion are kept, with personal data masked;"
+        " 0 keeps none.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe level that is logged."
     )

@@ -11,6 +11,7 @@ from types import FrameType
 from suggest_api.errors import StorageError
 from suggest_api.flow import Desk
 from suggest_api.flow.assistant import converse
+from suggest_api.flow.coverage import sweep_questions
 from suggest_api.flow.delivery import deliver
 from suggest_api.flow.reception import ingest
 from suggest_api.logs import configure, get_logger
@@ -21,6 +22,8 @@ from suggest_api.values import new_id
 POLL_SECONDS = 0.15
 # Seconds of rest after an error, so that a database that is gone is not asked a thousand times a second.
 PAUSE_SECONDS = 1.0
+# Seconds between two sweeps of what was kept long enough; an hour more or less does not matter.
+SWEEP_SECONDS = 3600.0
 # Seconds that a worker has to finish what it is doing when it is asked to end.
 DRAIN_SECONDS = 10.0
 
@@ -40,6 +43,7 @@ class Worker:
             *(self._thread(f"converse-{n}", converse) for n in range(settings.bot_threads)),
             *(self._thread(f"deliver-{n}", deliver) for n in range(settings.send_threads)),
             threading.Thread(target=self._beat, name="heartbeat", daemon=True),
+            threading.Thread(target=self._sweep, name="sweep", daemon=True),
         ]
 
     def start(self) -> None:
@@ -95,6 +99,15 @@ class Worker:
             if self._stop.wait(heartbeat.BEAT_SECONDS):
                 self._say(heartbeat.stop)
                 return
+
+    def _sweep(self) -> None:
+        while not self._stop.is_set():
+            try:
+                swept = sweep_questions(self._desk)
+                log.info("worker.swept", rows=swept)
+            except Exception as error:
+                log.warning("worker.sweep", error_class=type(error).__name__)
+            self._stop.wait(SWEEP_SECONDS)
 
     def _say(self, sign: Callable[..., None]) -> None:
         try:

@@ -122,3 +122,39 @@ class AuditRow(Base):
     detail: Mapped[dict[str, Any]] = mapped_column(CanonicalJson)
     previous_hash: Mapped[str] = mapped_column(String(HASH))
     hash: Mapped[str] = mapped_column(String(HASH), unique=True)
+
+
+class SnippetMergeRow(Base):
+    """One snippet that goes up in another: both live on until the revision that takes its phrasings is live."""
+
+    __tablename__ = "snippet_merge"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    from_key: Mapped[str] = mapped_column(ForeignKey("snippet.key"))
+    merged_into: Mapped[str] = mapped_column(ForeignKey("snippet.key"))
+    # The draft that the merge made, and the revision that retired when that draft (or a later one) went live.
+    revision_id: Mapped[int] = mapped_column(ForeignKey("revision.id"))
+    retired_revision_id: Mapped[int | None] = mapped_column(ForeignKey("revision.id"))
+    state: Mapped[str] = mapped_column(String(16))
+    by: Mapped[str] = mapped_column(ForeignKey("person.name"))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    settled_by: Mapped[str | None] = mapped_column(ForeignKey("person.name"))
+    settled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    __table_args__ = (
+        CheckConstraint("from_key <> merged_into", name="two_snippets"),
+        CheckConstraint("state IN ('open','done','withdrawn')", name="state"),
+        CheckConstraint("(settled_by IS NULL) = (settled_at IS NULL)", name="settlement_whole"),
+        CheckConstraint("(state = 'open') = (settled_at IS NULL)", name="settled"),
+        CheckConstraint(
+            "state = 'done' OR retired_revision_id IS NULL", name="retires_only_when_done"
+        ),
+        Index(
+            "uq_snippet_merge_one_open",
+            "from_key",
+            unique=True,
+            sqlite_where=sql("state = 'open'"),
+            postgresql_where=sql("state = 'open'"),
+        ),
+        Index("ix_snippet_merge_merged_into", "merged_into"),
+    )

@@ -23,6 +23,7 @@ from suggest_api.drafts import service as drafts
 from suggest_api.drafts.model import Offer
 from suggest_api.errors import Refused, Unprocessable
 from suggest_api.flow import circumstances
+from suggest_api.flow.coverage import keep_unanswered
 from suggest_api.flow.desk import Desk
 from suggest_api.logs import get_logger
 from suggest_api.storage import unit_of_work
@@ -107,13 +108,15 @@ def suggest(desk: Desk, request: SuggestionRequest) -> SuggestionResponse:
         return _abstain(desk, request, held.build_id, silence)
     for stage, seconds in found.timings:
         desk.metrics.stage_seconds.labels(stage).observe(seconds)
-    if found.reason is not None:
-        return _abstain(desk, request, found.build_id, found.reason)
     facts = _facts(request, conversation)
-    sieve = _sift(desk, found, request, facts, around, limit=limit)
-    if not sieve.chosen:
-        reason = sieve.dropped[0] if sieve.dropped else Abstention.NO_CONFIDENT_MATCH
-        return _abstain(desk, request, found.build_id, reason)
+    silent = found.reason
+    if silent is None:
+        sieve = _sift(desk, found, request, facts, around, limit=limit)
+        if not sieve.chosen:
+            silent = sieve.dropped[0] if sieve.dropped else Abstention.NO_CONFIDENT_MATCH
+    if silent is not None:
+        keep_unanswered(desk, request, conversation, texts[-1], found, silent, locale=locale)
+        return _abstain(desk, request, found.build_id, silent)
     return _offer(desk, request, found, sieve.chosen, locale=locale or DEFAULT_LOCALE)
 
 

@@ -13,6 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import CheckConstraint, Engine, inspect, text
 
+import suggest_api.storage.coverage_tables
 import suggest_api.storage.tables  # noqa: F401 - the comparison needs every table
 from knowledge_base.errors import ConfigurationError
 from knowledge_base.store import migrate, schema

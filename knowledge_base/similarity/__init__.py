@@ -1,0 +1,1 @@
+"""What means the same: clusters of questions, nearest snippets, duplicates, contradictions, merges."""

@@ -1,0 +1,1 @@
+"""Questions that nothing answered, and phrasings that accepted suggestions propose."""
