@@ -268,10 +268,7 @@ def _write(
         encoder_fingerprint=encoder.fingerprint,
         rows=rows,
         vectors=fitted.vectors,
-        artefacts={
-            "classifier.npz": fitted.head.to_bytes(),
-            "calibration.json": fitted.calibration.to_json(),
-        },
+        artefacts=fitted.files(),
         parameters=parameters(risk),
     )
     progress("Writing", 1, 1)

@@ -142,10 +142,7 @@ def build(home: Home, revisions: Iterable[Revision], encoder: Encoder) -> Genera
         encoder_fingerprint=encoder.fingerprint,
         rows=rows,
         vectors=fitted.vectors,
-        artefacts={
-            "classifier.npz": fitted.head.to_bytes(),
-            "calibration.json": fitted.calibration.to_json(),
-        },
+        artefacts=fitted.files(),
         parameters=parameters(Risk()),
     )
     generation.activate(home, build_id)

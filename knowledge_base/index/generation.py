@@ -21,10 +21,17 @@ from knowledge_base.index.rows import RowTable
 from knowledge_base.index.search import FaissIndex, IndexKind, read_faiss, write_faiss
 from knowledge_base.snippet import Revision
 
-FORMAT = 1  # the layout of the folder; a reader refuses any other
-BUILDER = 2  # what the builder computes; raise it when the same content would give other bytes
+FORMAT = 2  # the layout of the folder; a reader refuses any other
+BUILDER = 3  # what the builder computes; raise it when the same content would give other bytes
 BUILD_ID_LENGTH = 32  # hex digits: 128 bits
-FILES = ("index.faiss", "vectors.npy", "rows.json", "classifier.npz", "calibration.json")
+FILES = (
+    "index.faiss",
+    "vectors.npy",
+    "rows.json",
+    "classifier.npz",
+    "lexicon.npz",
+    "calibration.json",
+)
 STALE_SECONDS = 3600  # an interrupted build's leftovers; no build takes an hour
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -17,20 +16,13 @@ from knowledge_base.index.rows import KINDS, RowTable
 from knowledge_base.index.search import Hits
 from knowledge_base.ranking import confidence as conf
 from knowledge_base.ranking import scoring
-from knowledge_base.ranking.risk import (
-    AGENT_MARGIN,
-    ASSISTANT_MARGIN,
-    DELTA,
-    Flags,
-    Risk,
-    Threshold,
-    choose_threshold,
-)
+from knowledge_base.ranking.calibrating import SEED, Questions, calibrate
+from knowledge_base.ranking.lexicon import Lexicon, make_lexicon, words
+from knowledge_base.ranking.risk import AGENT_MARGIN, ASSISTANT_MARGIN, DELTA, Flags, Risk
 from knowledge_base.ranking.scoring import Floats, Head
 from knowledge_base.ranking.variants import Variants, find_variants
 
 EXAMPLE = KINDS.index("example")
-SEED = 20260302  # any fixed number; it decides the folds
 FOLDS = 5  # of the phrasings for answerable questions, and of the snippets for unanswerable ones
 MIN_EXAMPLES_PER_SNIPPET = (
     2.0  # mean; with fewer, a head learns titles and texts, which the index does better
@@ -46,6 +38,7 @@ PARAMETERS: dict[str, Any] = {
     "tau": scoring.TAU,
     "soft_weight": scoring.SOFT_WEIGHT,
     "dense_weight": scoring.DENSE_WEIGHT,
+    "lexical_weight": scoring.LEXICAL_WEIGHT,
     "head_scale": scoring.HEAD_SCALE,
     "retrieved": scoring.RETRIEVED,
     "centre_prior": scoring.CENTRE_PRIOR,
@@ -68,34 +61,31 @@ def parameters(risk: Risk) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """The head, the rows in its space (what the index holds) and the calibration."""
+    """The head, the rows in its space (what the index holds), the words and the calibration."""
 
     head: Head
     vectors: Vectors
+    lexicon: Lexicon
     calibration: conf.Calibration
+
+    def files(self) -> dict[str, bytes]:
+        """The ranking's own files of a generation, by name."""
+        return {
+            "classifier.npz": self.head.to_bytes(),
+            "lexicon.npz": self.lexicon.to_bytes(),
+            "calibration.json": self.calibration.to_json(),
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class _Material:
-    """The rows, their vectors as encoded ([rows, d]) and each snippet's variant ([snippets])."""
+    """The rows, their vectors as encoded ([rows, d]), texts and words, and each snippet's variant ([snippets])."""
 
     rows: RowTable
     encoded: Vectors
+    texts: Sequence[str]
+    words: Sequence[Sequence[str]]
     variant: Variants
-
-
-@dataclass(frozen=True, slots=True)
-class _Questions:
-    """Held-out questions [n]: features [n, 4], whether the first suggestion was right, or one among three,
-    the sort of question, the fold, and the loss at each temperature ([n, temperatures], 0 where unanswerable).
-    """
-
-    features: Floats
-    right: Flags
-    in_three: Flags
-    answerable: Flags
-    fold: NDArray[np.int64]
-    losses: Floats
 
 
 def fit(
@@ -110,18 +100,20 @@ def fit(
 
     Deterministic: fixed seeds, one thread inside the solver.
     """
-    material = _Material(rows, encoded, find_variants(rows, texts))
+    spoken = list(map(words, texts))
+    material = _Material(rows, encoded, texts, spoken, find_variants(rows, texts))
     steps = 2 + 4 * FOLDS
     progress("Learning the ranking", 0, steps)
     with _one_thread():
         head = _fit_head(encoded, rows.snippet, rows.kind == EXAMPLE, material.variant)
-        parts: list[_Questions] = []
+        parts: list[Questions] = []
         for done, part in enumerate(_held_out(material)):
             parts.append(part)
             progress("Learning the ranking", min(done + 2, steps - 1), steps)
-    calibration = _calibrate(parts, risk or Risk())
+    calibration = calibrate(parts, risk or Risk())
     progress("Learning the ranking", steps, steps)
-    return Fitted(head, head.project(encoded), calibration)
+    lexicon = make_lexicon(spoken, rows.snippet, len(rows.snippets))
+    return Fitted(head, head.project(encoded), lexicon, calibration)
 
 
 def wants_head(rows: int, examples: int, snippets: int) -> bool:
@@ -174,7 +166,7 @@ def _logistic_regression(projected: Vectors, labels: NDArray[np.int32]) -> tuple
     return model.coef_, model.intercept_
 
 
-def _held_out(material: _Material) -> Iterable[_Questions]:
+def _held_out(material: _Material) -> Iterable[Questions]:
     """Answerable questions: phrasings kept out of the fit; unanswerable: their whole snippet kept out.
 
     Half of the unanswerable ones lose a fifth of the snippets, drawn at random, so that much like their own
@@ -211,20 +203,23 @@ def _held_out(material: _Material) -> Iterable[_Questions]:
 def _kinds(material: _Material, answers: NDArray[np.int32]) -> NDArray[np.int64]:
     """A group for each answer ([answers]) such that alike ones are in the same: k-means of their mean rows."""
     from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
 
     owner = np.searchsorted(answers, material.variant)[material.rows.snippet]
     means = np.zeros((len(answers), material.encoded.shape[1]))
     np.add.at(means, owner, material.encoded)
-    groups = KMeans(min(FOLDS, len(answers)), n_init=1, random_state=SEED).fit_predict(
-        scoring.unit(means.astype(np.float32))
-    )
+    model = KMeans(min(FOLDS, len(answers)), n_init=1, random_state=SEED)
+    with warnings.catch_warnings():
+        # Answers that say the same make fewer groups than were asked for, which does no harm.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        groups = model.fit_predict(scoring.unit(means.astype(np.float32)))
     found: NDArray[np.int64] = groups.astype(np.int64)
     return found
 
 
 def _ask(
     material: _Material, *, asked: NDArray[np.int64], kept: Flags, fold: int, answerable: bool
-) -> _Questions:
+) -> Questions:
     """Fit on the kept rows only and put the others as questions."""
     rows, variant = material.rows, material.variant
     # Snippets that have no kept row do not exist for this fit.
@@ -235,16 +230,21 @@ def _ask(
     counts = np.bincount(owner, minlength=len(present)).astype(np.int64)
     queries = head.project(material.encoded[asked])
     log_heads = head.log_probabilities(queries)
+    known = [material.words[int(row)] for row in np.flatnonzero(kept)]
+    lexicon = make_lexicon(known, owner, len(present))
     found, first_three, losses = [], [], []
     for n, hits in enumerate(_nearest(queries, head.project(material.encoded[kept]))):
         log_head = None if log_heads is None else log_heads[n]
-        scores = scoring.score(hits, snippet=owner, counts=counts, log_head=log_head)
+        lexical = lexicon.scores(material.texts[int(asked[n])], len(present))
+        scores = scoring.score(
+            hits, snippet=owner, counts=counts, log_head=log_head, lexical=lexical
+        )
         placed = conf.place(scores, head, conf.TEMPERATURE)
         found.append(placed.features)
         first_three.append((variant[present[placed.order[:3]]].tolist() + [-1, -1])[:3])
         losses.append(_losses(scores, variant[present] == variant[rows.snippet[asked[n]]]))
     hit = np.array(first_three) == variant[rows.snippet[asked]][:, None]
-    return _Questions(
+    return Questions(
         features=np.array(found),
         right=hit[:, 0] & answerable,
         in_three=hit.any(axis=1) & answerable,
@@ -272,102 +272,6 @@ def _losses(scores: scoring.Scores, right: Flags) -> Floats:
     chances = np.exp(scoring.log_softmax(scaled))[:, right].sum(axis=1)
     losses: Floats = -np.log(np.maximum(chances, 1e-12))
     return losses
-
-
-def _calibrate(parts: list[_Questions], risk: Risk) -> conf.Calibration:
-    """Weights, temperature and thresholds from the held-out questions; the priors without any."""
-    every = parts or [_no_questions()]
-    asked = _Questions(
-        *(np.concatenate([getattr(p, f.name) for p in every]) for f in fields(_Questions))
-    )
-    weight = _weights(asked.answerable, risk.unanswerable)
-    # Without unanswerable questions (a single snippet) every answer looks right: nothing can be learnt.
-    learning = bool(len(weight)) and not asked.answerable.all()
-    theta = conf.fit_weights(asked.features, asked.right, weight) if learning else conf.PRIOR
-    p = _crossed(asked, weight) if learning else conf.sigmoid(asked.features @ conf.PRIOR)
-    # The bound of the thresholds counts whole questions, so their mix has to be the stated one.
-    mixed = _mix(asked.answerable, risk.unanswerable)
-    if not learning:
-        mixed = mixed[:0]
-    sample = (p[mixed], asked.right[mixed], asked.answerable[mixed])
-    agent = choose_threshold(*sample, target=risk.agent)
-    assistant = choose_threshold(
-        *sample, target=risk.assistant, margin=ASSISTANT_MARGIN, lowest=agent.confidence
-    )
-    temperature = conf.fit_temperature(asked.losses) if learning else conf.TEMPERATURE
-    weights = tuple(float(w) for w in np.round(theta, 6))
-    report = _report(asked, p, weight, risk, (agent, assistant))
-    return conf.Calibration(weights, temperature, agent, assistant, report)
-
-
-def _no_questions() -> _Questions:
-    none = np.zeros(0, dtype=bool)
-    return _Questions(
-        np.zeros((0, len(conf.FEATURES))),
-        none,
-        none,
-        none,
-        np.zeros(0, dtype=np.int64),
-        np.zeros((0, len(conf.TEMPERATURES))),
-    )
-
-
-def _crossed(asked: _Questions, weight: Floats) -> Floats:
-    """Each question's confidence by weights that were fitted without its fold."""
-    p = np.zeros(len(weight))
-    for fold in np.unique(asked.fold):
-        out = asked.fold == fold
-        theta = conf.fit_weights(asked.features[~out], asked.right[~out], weight[~out])
-        p[out] = conf.sigmoid(asked.features[out] @ theta)
-    return p
-
-
-def _weights(answerable: Flags, share: float) -> Floats:
-    """One per question, scaled so that the unanswerable ones make up their share."""
-    weight = np.ones(len(answerable))
-    yes, no = int(answerable.sum()), int((~answerable).sum())
-    if yes and no:
-        weight[~answerable] = share / (1 - share) * yes / no
-    return weight
-
-
-def _mix(answerable: Flags, share: float) -> NDArray[np.int64]:
-    """As many of the questions as make a sample in which the unanswerable ones have their share."""
-    rng = np.random.default_rng(SEED)
-    yes = rng.permutation(np.flatnonzero(answerable))
-    no = rng.permutation(np.flatnonzero(~answerable))
-    ratio = share / (1 - share)
-    return np.sort(
-        np.concatenate([yes[: int(len(no) / ratio)], no[: math.ceil(len(yes) * ratio)]])
-    )
-
-
-def _report(
-    asked: _Questions,
-    p: Floats,
-    weight: Floats,
-    risk: Risk,
-    thresholds: tuple[Threshold, Threshold],
-) -> dict[str, Any]:
-    """The held-out figures of this build, for `kb build` and for whoever doubts a threshold."""
-    report: dict[str, Any] = {
-        "questions": len(p),
-        "unanswerable_share": risk.unanswerable,
-        "agent": asdict(thresholds[0]),
-        "assistant": asdict(thresholds[1]),
-    }
-    if not len(p):
-        return report
-    yes = max(int(asked.answerable.sum()), 1)
-    ece = conf.expected_calibration_error(p, asked.right, weight)
-    return {
-        **report,
-        "answerable": int(asked.answerable.sum()),
-        "hit_at_1": round(float(asked.right.sum()) / yes, 4),
-        "hit_at_3": round(float(asked.in_three.sum()) / yes, 4),
-        "expected_calibration_error": round(ece, 4),
-        "reliability": conf.reliability(p, asked.right, weight),
-    }
 
 
 def _one_thread() -> Any:

@@ -1,4 +1,4 @@
-"""What is asked: the customer's turns as one vector, or the reason why there is nothing to look up."""
+"""What is asked: the customer's turns as a vector and as words, or the reason why there is nothing to look up."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from knowledge_base.index.encoder import Encoder, Vectors
+from knowledge_base.ranking.lexicon import Floats, Lexicon
 from knowledge_base.ranking.scoring import unit
 
 # Code points of a message that are looked at: more than the encoder's tokens can hold, and short enough
@@ -31,15 +32,27 @@ def why_unanswerable(messages: Sequence[str]) -> str | None:
     return None if _LETTER.search(_LINK.sub(" ", last)) else NO_WORDS
 
 
-def encode(encoder: Encoder, messages: Sequence[str]) -> Vectors:
-    """One unit vector for the customer's turns, oldest first; the last one weighs most (see CONTEXT)."""
-    last = encoder.encode_one(_plain(messages[-1]))
-    vector = last.astype(np.float32, copy=True)
+def weighted(messages: Sequence[str]) -> list[tuple[float, str]]:
+    """The customer's turns that count, each with its weight: the last one, then those before it (see CONTEXT).
+
+    `messages` come oldest first; the last one has words (see `why_unanswerable`).
+    """
     earlier = [m for m in reversed(messages[:-1]) if why_unanswerable([m]) is None]
-    for weight, message in zip(CONTEXT, earlier, strict=False):
-        vector += np.float32(weight) * encoder.encode_one(_plain(message))
+    turns = zip((1.0, *CONTEXT), (messages[-1], *earlier), strict=False)
+    return [(weight, " ".join(message[:MAX_MESSAGE].split())) for weight, message in turns]
+
+
+def encode(encoder: Encoder, turns: Sequence[tuple[float, str]]) -> Vectors:
+    """One unit vector for the weighted turns."""
+    vector = np.zeros(encoder.dimension, dtype=np.float32)
+    for weight, message in turns:
+        vector += np.float32(weight) * encoder.encode_one(message)
     return unit(vector)
 
 
-def _plain(message: str) -> str:
-    return " ".join(message[:MAX_MESSAGE].split())
+def lexical(lexicon: Lexicon, turns: Sequence[tuple[float, str]], snippets: int) -> Floats:
+    """What the words of the weighted turns say for each snippet ([snippets])."""
+    total = np.zeros(snippets)
+    for weight, message in turns:
+        total += weight * lexicon.scores(_LINK.sub(" ", message), snippets)
+    return total

@@ -14,6 +14,7 @@ from knowledge_base.index.sealed import SealBroken
 from knowledge_base.ranking import confidence as conf
 from knowledge_base.ranking import query, scoring
 from knowledge_base.ranking.confidence import Calibration, Use
+from knowledge_base.ranking.lexicon import Floats, Lexicon
 from knowledge_base.ranking.scoring import Head
 
 # Which of these snippet keys may be offered; asked of the database at the moment of the request.
@@ -69,7 +70,7 @@ class Ranker:
     """Ranks with one generation and the encoder that it was made by; safe to share between threads."""
 
     def __init__(self, generation: Generation, encoder: Encoder) -> None:
-        """Open the generation's classifier and calibration.
+        """Open the generation's classifier, words and calibration.
 
         Raises GenerationForeign when another encoder made it, GenerationCorrupt when its parts do not fit.
         """
@@ -83,6 +84,10 @@ class Ranker:
             self._head = Head.from_bytes(
                 (generation.folder / "classifier.npz").read_bytes(),
                 dimension=generation.dimension,
+                snippets=len(generation.rows.snippets),
+            )
+            self._lexicon = Lexicon.from_bytes(
+                (generation.folder / "lexicon.npz").read_bytes(),
                 snippets=len(generation.rows.snippets),
             )
             self._calibration = Calibration.from_json(
@@ -129,11 +134,13 @@ class Ranker:
         if reason is not None:
             timings = Timings(0.0, 0.0, perf_counter() - started)
             return Ranking((), True, reason, threshold, self.build_id, timings)
-        vector = self._head.project(query.encode(self._encoder, messages))
+        turns = query.weighted(messages)
+        vector = self._head.project(query.encode(self._encoder, turns))
         encoded = perf_counter()
         hits = self._generation.index.search(vector, k=scoring.RETRIEVED)
+        lexical = query.lexical(self._lexicon, turns, len(self._counts))
         searched = perf_counter()
-        candidates = self._candidates(vector, hits, limit=limit, eligible=eligible)
+        candidates = self._candidates(vector, hits, lexical, limit=limit, eligible=eligible)
         timings = Timings(encoded - started, searched - encoded, perf_counter() - searched)
         if not candidates:
             reason = NOTHING_ELIGIBLE
@@ -142,13 +149,20 @@ class Ranker:
         return Ranking(candidates, reason is not None, reason, threshold, self.build_id, timings)
 
     def _candidates(
-        self, vector: Vectors, hits: scoring.Hits, *, limit: int, eligible: Eligible | None
+        self,
+        vector: Vectors,
+        hits: scoring.Hits,
+        lexical: Floats,
+        *,
+        limit: int,
+        eligible: Eligible | None,
     ) -> tuple[Candidate, ...]:
         scores = scoring.score(
             hits,
             snippet=self._generation.rows.snippet,
             counts=self._counts,
             log_head=self._head.log_probabilities(vector),
+            lexical=lexical,
         )
         placed = conf.place(scores, self._head, self._calibration.temperature)
         order = placed.order

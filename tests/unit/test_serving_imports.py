@@ -9,7 +9,15 @@ from pathlib import Path
 from knowledge_base.home import Home
 from tests.fixtures_generation import WordHashEncoder, build, shop
 
-HEAVY = ("torch", "sklearn", "sentence_transformers", "transformers", "huggingface_hub", "onnx")
+HEAVY = (
+    "torch",
+    "sklearn",
+    "sentence_transformers",
+    "transformers",
+    "huggingface_hub",
+    "onnx",
+    "bm25s",
+)
 
 _PROGRAM = """
 import sys

@@ -123,10 +123,7 @@ def open_ranker(
         encoder_fingerprint=encoder.fingerprint,
         rows=rows,
         vectors=fitted.vectors,
-        artefacts={
-            "classifier.npz": fitted.head.to_bytes(),
-            "calibration.json": fitted.calibration.to_json(),
-        },
+        artefacts=fitted.files(),
         parameters=parameters(risk),
     )
     loaded = generation.load(home, build_id)
