@@ -98,13 +98,13 @@ def build(
     Raises NothingToBuild, EncoderError, ConfigurationError.
     """
     started = time.monotonic()
-    revisions = approved(engine)
+    revisions = approved(engine, now=now)
     accepted = risk or Risk.from_environment()
     chosen = encoder or current_encoder(home, progress=progress)
     with sealed.lock(home.index):
         loaded, ranker, written = _prepare(home, revisions, chosen, accepted, progress)
         published = _live(home) != loaded.build_id
-        if published:
+        if published or _behind(engine, loaded):
             _activate(home, engine, loaded, action="generation.publish", by=by, now=now)
     return BuildReport(
         build_id=loaded.build_id,
@@ -118,10 +118,13 @@ def build(
     )
 
 
-def approved(engine: Engine) -> list[Revision]:
-    """All approved revisions. Raises NothingToBuild when there is none."""
+def approved(engine: Engine, *, now: datetime) -> list[Revision]:
+    """The revisions to publish: the newest approved of each snippet whose time has come.
+
+    Raises NothingToBuild when there is none.
+    """
     with read_session(engine) as session:
-        revisions = repository.approved_revisions(session)
+        revisions = repository.approved_revisions(session, now=now)
     if not revisions:
         raise NothingToBuild(
             "there is no approved snippet: import some with"
@@ -192,9 +195,9 @@ def rollback(
 ) -> Generation:
     """Make an earlier generation the live one, with an audit row.
 
-    It and its encoder are verified first, and its encoder becomes the current one again, so that the
-    next build does not bring back what was rolled back. What is offered stays the database's to say: a
-    snippet that is no longer approved is not offered by an older generation either.
+    It and its encoder are verified first, and its encoder becomes the current one again. The revisions that
+    it names are live again, except those that were retired or recalled since: these stay gone. What was
+    published after it waits for publication again.
     Raises NotFound, GenerationError, EncoderError.
     """
     with sealed.lock(home.index):
@@ -338,15 +341,18 @@ def _activate(
     now: datetime,
     extra: Mapping[str, Any] | None = None,
 ) -> None:
-    """Switch and record it together: without the audit row the switch is taken back."""
+    """Switch index and live revisions, and record it, together: without the audit row the switch is taken back."""
     previous = _live(home)
     switched = False
     try:
         with write_session(engine) as session:
+            come, gone = repository.go_live(session, _revision_ids(loaded))
             detail = {
                 "previous": previous,
                 "encoder": loaded.encoder_fingerprint,
                 "snippets": len(loaded.rows.snippets),
+                "came_live": come,
+                "went": gone,
                 **(extra or {}),
             }
             subject = f"generation:{loaded.build_id}"
@@ -357,6 +363,16 @@ def _activate(
         if switched and previous is not None:
             generations.activate(home, previous)
         raise
+
+
+def _revision_ids(loaded: Generation) -> set[int]:
+    return {snippet.revision_id for snippet in loaded.rows.snippets}
+
+
+def _behind(engine: Engine, loaded: Generation) -> bool:
+    """Whether the database does not have live what this generation in service says."""
+    with read_session(engine) as session:
+        return {r.id for r in repository.all_live(session)} != _revision_ids(loaded)
 
 
 def _drift(loaded: Generation | None, revisions: Sequence[Revision]) -> Drift:

@@ -1,4 +1,8 @@
-"""What a snippet is: frozen values, and the hash that approval binds to."""
+"""What a snippet is: frozen values, and the hash that approval binds to.
+
+A revision that is approved may be offered only while it is `live`: the one that was published last. An approved
+revision that is not live either waits for publication or was replaced, and a rollback may make it live again.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-KEY_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]*(\.[a-z0-9][a-z0-9_-]*)*")
+# `topic.name`, and `topic.name~formal` for a variant: the part before the tilde is what variants share.
+KEY_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]*(\.[a-z0-9][a-z0-9_-]*)*(~[a-z0-9][a-z0-9_-]*)?")
 _WORD = re.compile(r"\w+")
 MAX_KEY = 120  # code points; long enough for topic.subtopic.name, short enough for an index
 
@@ -75,6 +80,7 @@ class Revision:
     approved_by: str | None = None
     approved_at: datetime | None = None
     policy_version: str | None = None
+    live: bool = False
     retired_by: str | None = None
     retired_at: datetime | None = None
 
@@ -84,13 +90,14 @@ class Revision:
         return self.content.key
 
     def in_scope(self, *, channel: str | None, locale: str | None, now: datetime) -> bool:
-        """Whether it may be offered: approved, valid at `now`, for this channel and locale.
+        """Whether it may be offered: approved and live, valid at `now`, for this channel and locale.
 
         A locale matches its own language: content in `en` serves `en-GB`; `None` asks no question.
         """
         content = self.content
         return (
-            self.status is Status.APPROVED
+            self.live
+            and self.status is Status.APPROVED
             and (content.valid_from is None or content.valid_from <= now)
             and (content.valid_until is None or now < content.valid_until)
             and (channel is None or not content.channels or channel in content.channels)
@@ -107,8 +114,20 @@ class Snippet:
 
     @property
     def live(self) -> Revision | None:
-        """The approved revision, of which there is at most one."""
-        return next((r for r in self.revisions if r.status is Status.APPROVED), None)
+        """The published revision, of which there is at most one."""
+        return next((r for r in self.revisions if r.live), None)
+
+    @property
+    def waiting(self) -> Revision | None:
+        """The newest approved revision that is newer than the live one: it waits for publication."""
+        after = 0 if self.live is None else self.live.number
+        approved = (r for r in self.revisions if r.status is Status.APPROVED and r.number > after)
+        return max(approved, key=lambda r: r.number, default=None)
+
+
+def base_key(key: str) -> str:
+    """What all variants of a snippet share: the key up to the tilde."""
+    return key.partition("~")[0]
 
 
 def folded(phrasing: str) -> str:

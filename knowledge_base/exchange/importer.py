@@ -23,10 +23,12 @@ from knowledge_base.exchange.rows import (
 )
 from knowledge_base.policy import Policy, Verdict
 from knowledge_base.snippet import Revision
+from knowledge_base.store import review
 from knowledge_base.store.approval import verdict_on
 from knowledge_base.store.batch import apply_steps, lock_snippets, newest_revisions
 from knowledge_base.store.people import ensure_person
 from knowledge_base.store.repository import approved_revisions
+from knowledge_base.workflow import ONE_APPROVER
 
 DEFAULT_AUTHOR = "import"  # who stands as the author when nobody is named
 
@@ -163,14 +165,16 @@ def prepare_rows(
     problems += doubled_keys(candidates)
     verdicts, findings, warnings = _judge(candidates, policy, progress)
     problems += findings
+    if approver is not None:
+        problems += _long_paths(candidates, review.paths(session))
     bad = {problem.key for problem in problems}
     good = [candidate for candidate in candidates if candidate.content.key not in bad]
-    live = {revision.key: revision for revision in approved_revisions(session)}
-    warnings += _across(good, live)
+    approved = {revision.key: revision for revision in approved_revisions(session)}
+    warnings += _across(good, approved)
     made = plan.make(
         good,
         newest=newest,
-        live=live,
+        approved=approved,
         author=writer,
         approver=approver,
         now=now,
@@ -246,9 +250,23 @@ def _judge(
     return verdicts, blocking, warnings
 
 
-def _across(candidates: Sequence[Candidate], live: Mapping[str, Revision]) -> list[Problem]:
+def _long_paths(
+    candidates: Sequence[Candidate], paths: Mapping[str, Sequence[str]]
+) -> list[Problem]:
+    """One person cannot approve what several teams sign off."""
+    problems: list[Problem] = []
+    for candidate in candidates:
+        path = review.path_of(paths, candidate.content.topic)
+        if path != ONE_APPROVER:
+            teams = ", then ".join(path)
+            said = f"this topic is signed off by {teams}: import it without --approve-as"
+            problems.append(candidate.row.problem("topic", said))
+    return problems
+
+
+def _across(candidates: Sequence[Candidate], approved: Mapping[str, Revision]) -> list[Problem]:
     mine = {candidate.content.key for candidate in candidates}
-    others = {key: r.content.examples for key, r in live.items() if key not in mine}
+    others = {key: r.content.examples for key, r in approved.items() if key not in mine}
     return shared_phrasings(candidates, others)
 
 

@@ -46,7 +46,7 @@ def make(
     candidates: Iterable[Candidate],
     *,
     newest: Mapping[str, Revision],
-    live: Mapping[str, Revision],
+    approved: Mapping[str, Revision],
     verdicts: Mapping[str, Verdict],
     author: str,
     approver: str | None,
@@ -56,7 +56,7 @@ def make(
     planner = _Planner(author=author, approver=approver, now=now)
     for candidate in candidates:
         key = candidate.content.key
-        planner.take(candidate, newest.get(key), live.get(key), verdicts[key])
+        planner.take(candidate, newest.get(key), approved.get(key), verdicts[key])
     return planner.result()
 
 
@@ -85,21 +85,21 @@ class _Planner:
         self,
         candidate: Candidate,
         newest: Revision | None,
-        live: Revision | None,
+        approved: Revision | None,
         verdict: Verdict,
     ) -> None:
         """Plan one row."""
         content = candidate.content
         wanted = content.content_hash
-        if live is not None and live.content_hash == wanted:
+        if approved is not None and approved.content_hash == wanted:
             self._unchanged += 1
         elif newest is not None and newest.content_hash == wanted:
-            self._continue(newest, live, verdict)
+            self._continue(newest, verdict)
         else:
             self._keys["added" if newest is None else "changed"].append(content.key)
             self._changes.append(_change(candidate, newest))
             fresh = _draft(content, after=newest, author=self._author, now=self._now)
-            self._advance(None, fresh, live, verdict)
+            self._advance(None, fresh, verdict)
 
     def result(self) -> Plan:
         """The plan for all rows so far."""
@@ -111,19 +111,17 @@ class _Planner:
             **keys,
         )
 
-    def _continue(self, newest: Revision, live: Revision | None, verdict: Verdict) -> None:
-        """The newest revision says exactly this, but is not live: approve it, or leave it."""
+    def _continue(self, newest: Revision, verdict: Verdict) -> None:
+        """The newest revision says exactly this, but is not approved: approve it, or leave it."""
         if newest.status is Status.RETIRED:
             self._keys["retired"].append(newest.key)
         elif self._approver is None and newest.status is Status.IN_REVIEW:
             self._unchanged += 1
             self._keys["waiting"].append(newest.key)
         else:
-            self._advance(newest, newest, live, verdict)
+            self._advance(newest, newest, verdict)
 
-    def _advance(
-        self, before: Revision | None, revision: Revision, live: Revision | None, verdict: Verdict
-    ) -> None:
+    def _advance(self, before: Revision | None, revision: Revision, verdict: Verdict) -> None:
         """As far as it may go: into review, and approved when there is somebody to approve."""
         after = revision
         if after.status is Status.DRAFT:
@@ -133,9 +131,6 @@ class _Planner:
         else:
             after = workflow.approve(after, by=self._approver, at=self._now, verdict=verdict)
             self._keys["approved"].append(after.key)
-            if live is not None:
-                gone = workflow.retire(live, by=self._approver, at=self._now)
-                self._steps.append(Step(before=live, after=gone))
         self._steps.append(Step(before=before, after=after))
 
 

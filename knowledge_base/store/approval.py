@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from knowledge_base import workflow
-from knowledge_base.errors import NotFound, StaleRevision
+from knowledge_base.errors import NotFound, StaleRevision, WorkflowError
 from knowledge_base.policy import Outcome, Policy, Verdict, judge
-from knowledge_base.snippet import Revision, SnippetContent
-from knowledge_base.store import audit
+from knowledge_base.snippet import Revision, SnippetContent, Status
+from knowledge_base.store import audit, review
+from knowledge_base.store.curation_tables import RecallRow
 from knowledge_base.store.people import ensure_person
-from knowledge_base.store.revisions import COLUMNS, LIVE, TABLE, subject, to_revision
+from knowledge_base.store.revisions import COLUMNS, LIVE, TABLE, new_row, subject, to_revision
 from knowledge_base.store.tables import SnippetRow
+
+# Ids in one statement; SQLite takes at most 32,766 parameters (sqlite.org/limits.html).
+IDS_AT_ONCE = 10_000
 
 _WORST_FIRST = (Outcome.block, Outcome.warn, Outcome.pass_)
 
@@ -30,37 +35,161 @@ def submit(session: Session, revision_id: int, *, by: str, now: datetime) -> Rev
     return _move(session, before, after, action="revision.submit", by=by, now=now, detail={})
 
 
-def approve(
-    session: Session, revision_id: int, *, by: str, now: datetime, policy: Policy
-) -> Revision:
-    """Approve what is in review, under a fresh verdict; the snippet's live revision retires with it.
+def withdraw(session: Session, revision_id: int, *, by: str, now: datetime) -> Revision:
+    """The author takes a submitted revision back. Raises NotFound, WorkflowError, StaleRevision."""
+    before = _locked(session, revision_id)
+    person = ensure_person(session, by, now=now)
+    after = workflow.withdraw(before, by=person)
+    review.record(session, before, kind="withdraw", by=person, now=now)
+    return _move(session, before, after, action="revision.withdraw", by=by, now=now, detail={})
 
+
+def return_to_author(
+    session: Session, revision_id: int, *, by: str, reason: str, now: datetime
+) -> Revision:
+    """An approver asks for changes. Raises NotFound, WorkflowError, SamePerson, StaleRevision."""
+    before = _locked(session, revision_id)
+    person = ensure_person(session, by, now=now)
+    after = workflow.return_to_author(before, by=person, reason=reason)
+    step = len(review.sign_offs(session, before))
+    review.record(session, before, kind="return", by=person, now=now, step=step, reason=reason)
+    return _move(session, before, after, action="revision.return", by=by, now=now, detail={})
+
+
+def approve(
+    session: Session,
+    revision_id: int,
+    *,
+    by: str,
+    now: datetime,
+    policy: Policy,
+    teams: Collection[str] = ("*",),
+    reason: str = "",
+) -> Revision:
+    """Sign off what is in review, under a fresh verdict; the last step of its path makes it approved.
+
+    `teams` are those that `by` approves for. An approved revision is offered once it is published
+    (`go_live`); the one that is live stays so until then.
     Raises NotFound, WorkflowError, SamePerson, PolicyBlocked, StaleRevision.
     """
     _lock_snippet(session, revision_id)
     before = _locked(session, revision_id)
     person = ensure_person(session, by, now=now)
     verdict = verdict_on(policy, before.content)
-    after = workflow.approve(before, by=person, at=now, verdict=verdict)
-    statement = select(*COLUMNS).where(TABLE.c.snippet_key == before.key, LIVE)
-    live = session.execute(statement).first()
-    if live is not None:
-        retire(session, live.id, by=person, now=now)
+    path = review.path_of(review.paths(session), before.content.topic)
+    signed = review.sign_offs(session, before)
+    after = workflow.approve(
+        before, by=person, at=now, verdict=verdict, teams=teams, path=path, signed=signed
+    )
+    step = len(signed)
+    review.record(
+        session,
+        before,
+        kind="approve",
+        by=person,
+        now=now,
+        step=step,
+        team=path[step],
+        reason=reason,
+    )
+    whole = after.status is Status.APPROVED
     detail = {
         "content_hash": after.content_hash,
-        "policy_version": after.policy_version,
+        "policy_version": verdict.policy_version,
         "outcome": str(verdict.outcome),
+        "team": path[step],
+        "step": step,
     }
-    return _move(
-        session, before, after, action="revision.approve", by=person, now=now, detail=detail
-    )
+    action = "revision.approve" if whole else "revision.sign_off"
+    return _move(session, before, after, action=action, by=person, now=now, detail=detail)
 
 
 def retire(session: Session, revision_id: int, *, by: str, now: datetime) -> Revision:
-    """Take a revision out of use for good. Raises NotFound, WorkflowError, StaleRevision."""
+    """Take a revision out of use for good, and with it the approved ones that it had replaced.
+
+    A newer approved one is left to wait. Raises NotFound, WorkflowError, StaleRevision.
+    """
+    _lock_snippet(session, revision_id)
     before = _locked(session, revision_id)
-    after = workflow.retire(before, by=ensure_person(session, by, now=now), at=now)
-    return _move(session, before, after, action="revision.retire", by=by, now=now, detail={})
+    person = ensure_person(session, by, now=now)
+    after = workflow.retire(before, by=person, at=now)
+    return _retire(session, before, after, action="revision.retire", by=person, now=now)
+
+
+def recall(
+    session: Session, key: str, *, by: str, reason: str, now: datetime
+) -> tuple[Revision, int]:
+    """Pull what is live of a snippet, now; returns it as retired, and the id of the recall.
+
+    The replaced ones retire with it, so that no rollback brings them back; a newer approved one is left to wait.
+    Raises NotFound when nothing of it is live, WorkflowError without a reason.
+    """
+    session.execute(select(SnippetRow.key).where(SnippetRow.key == key).with_for_update())
+    row = session.execute(select(*COLUMNS).where(TABLE.c.snippet_key == key, LIVE)).first()
+    if row is None:
+        msg = f"nothing of {key} is live: there is nothing to recall"
+        raise NotFound(msg)
+    before = to_revision(row)
+    person = ensure_person(session, by, now=now)
+    after = workflow.recall(before, by=person, at=now, reason=reason)
+    recalled = {
+        "snippet_key": key,
+        "revision_id": before.id,
+        "by": person,
+        "at": now,
+        "reason": review.words(reason),
+    }
+    number = session.execute(
+        insert(RecallRow).values(recalled).returning(RecallRow.id)
+    ).scalar_one()
+    after = _retire(session, before, after, action="revision.recall", by=person, now=now)
+    return after, number
+
+
+def reopen(session: Session, key: str, *, by: str, now: datetime) -> Revision:
+    """Start a new draft of a snippet of which nothing is in use any more, with its newest words.
+
+    Raises NotFound, WorkflowError while a revision of it is a draft, in review or approved.
+    """
+    session.execute(select(SnippetRow.key).where(SnippetRow.key == key).with_for_update())
+    statement = select(*COLUMNS).where(TABLE.c.snippet_key == key).order_by(TABLE.c.number)
+    revisions = [to_revision(row) for row in session.execute(statement)]
+    if not revisions:
+        msg = f"there is no snippet with the key {key}"
+        raise NotFound(msg)
+    used = next((r for r in reversed(revisions) if r.status is not Status.RETIRED), None)
+    if used is not None:
+        msg = f"revision {used.number} of {key} is not retired: edit that one instead of reopening"
+        raise WorkflowError(msg)
+    newest = revisions[-1]
+    person = ensure_person(session, by, now=now)
+    row = new_row(newest.content, number=newest.number + 1, author=person, now=now)
+    revision_id = session.execute(insert(TABLE).returning(TABLE.c.id), row).scalar_one()
+    audit.append(
+        session,
+        actor=person,
+        action="revision.reopen",
+        subject=subject(key, newest.number + 1),
+        detail={"content_hash": newest.content_hash, "from": newest.number},
+        now=now,
+    )
+    return _locked(session, revision_id)
+
+
+def go_live(session: Session, revision_ids: Iterable[int]) -> tuple[int, int]:
+    """Make exactly these revisions live, as far as they are approved; returns how many came and how many went.
+
+    The caller records it: a publication or a rollback, with its generation.
+    """
+    wanted = set(revision_ids)
+    now_live = set(session.scalars(select(TABLE.c.id).where(LIVE)))
+    approved = set(session.scalars(select(TABLE.c.id).where(TABLE.c.status == Status.APPROVED)))
+    gone, come = sorted(now_live - wanted), sorted((wanted & approved) - now_live)
+    for ids, live in ((gone, False), (come, True)):
+        for start in range(0, len(ids), IDS_AT_ONCE):
+            page = ids[start : start + IDS_AT_ONCE]
+            session.execute(update(TABLE).where(TABLE.c.id.in_(page)).values(live=live))
+    return len(come), len(gone)
 
 
 def verdict_on(policy: Policy, content: SnippetContent) -> Verdict:
@@ -70,6 +199,25 @@ def verdict_on(policy: Policy, content: SnippetContent) -> Verdict:
         for channel in content.channels or (_ANY_CHANNEL,)
     ]
     return min(verdicts, key=lambda verdict: _WORST_FIRST.index(verdict.outcome))
+
+
+def _retire(
+    session: Session, before: Revision, after: Revision, *, action: str, by: str, now: datetime
+) -> Revision:
+    """Retire a revision and those that it had replaced: approved, older, and not live."""
+    older = session.execute(
+        select(*COLUMNS).where(
+            TABLE.c.snippet_key == before.key,
+            TABLE.c.number < before.number,
+            TABLE.c.status == Status.APPROVED.value,
+            TABLE.c.live.is_(False),
+        )
+    ).all()
+    for row in older:
+        replaced = to_revision(row)
+        gone = workflow.retire(replaced, by=by, at=now)
+        _move(session, replaced, gone, action="revision.retire", by=by, now=now, detail={})
+    return _move(session, before, after, action=action, by=by, now=now, detail={})
 
 
 def state(revision: Revision) -> dict[str, Any]:
@@ -84,6 +232,7 @@ def state(revision: Revision) -> dict[str, Any]:
         "policy_version": revision.policy_version,
         "retired_by": revision.retired_by,
         "retired_at": revision.retired_at,
+        "live": revision.live,
     }
 
 
@@ -119,11 +268,9 @@ def _move(
     detail: dict[str, Any],
 ) -> Revision:
     """Write the step unless somebody else moved the revision in between, and record it."""
-    moved = session.execute(
-        update(TABLE)
-        .where(TABLE.c.id == before.id, TABLE.c.status == before.status.value)
-        .values(changes(before, after))
-    )
+    found = (TABLE.c.id == before.id) & (TABLE.c.status == before.status.value)
+    values = changes(before, after) or {"status": before.status.value}  # a sign-off moves nothing
+    moved = session.execute(update(TABLE).where(found).values(values))
     if moved.rowcount != 1:  # type: ignore[attr-defined]  # an UPDATE gives a CursorResult
         msg = f"{subject(before.key, before.number)} was changed by somebody else in between: look again"
         raise StaleRevision(msg)

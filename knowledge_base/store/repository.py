@@ -12,25 +12,40 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from knowledge_base.errors import ContentError, NotFound
-from knowledge_base.snippet import Revision, Snippet, SnippetContent
+from knowledge_base.snippet import Revision, Snippet, SnippetContent, Status
 from knowledge_base.store import audit
-from knowledge_base.store.approval import approve, retire, submit
+from knowledge_base.store.approval import (
+    approve,
+    go_live,
+    recall,
+    reopen,
+    retire,
+    return_to_author,
+    submit,
+    withdraw,
+)
 from knowledge_base.store.people import ensure_person
 from knowledge_base.store.revisions import COLUMNS, LIVE, TABLE, new_row, subject, to_revision
 from knowledge_base.store.tables import SnippetRow
 
 __all__ = [
     "add_revision",
+    "all_live",
     "approve",
     "approved_revisions",
     "get_revision",
+    "go_live",
     "live_revision",
     "live_revisions",
     "live_versions",
+    "recall",
+    "reopen",
     "retire",
+    "return_to_author",
     "snippet",
     "snippets",
     "submit",
+    "withdraw",
 ]
 
 # Keys asked for in one statement; SQLite takes at most 32,766 parameters (sqlite.org/limits.html).
@@ -47,7 +62,8 @@ def add_revision(
     """
     person = ensure_person(session, author, now=now)
     newest = _lock_newest(session, content.key, now=now)
-    if newest is not None and newest.content_hash == content.content_hash:
+    same = newest is not None and newest.content_hash == content.content_hash
+    if newest is not None and same and newest.status is not Status.RETIRED:
         msg = f"{content.key} already says exactly this (revision {newest.number}): nothing to add"
         raise ContentError(msg)
     number = 1 if newest is None else newest.number + 1
@@ -74,17 +90,17 @@ def get_revision(session: Session, revision_id: int) -> Revision:
 
 
 def live_revision(session: Session, key: str) -> Revision | None:
-    """The approved revision of the snippet; None when it has none or does not exist."""
+    """The published revision of the snippet; None when it has none or does not exist."""
     return live_revisions(session, (key,)).get(key)
 
 
 def live_revisions(session: Session, keys: Iterable[str]) -> dict[str, Revision]:
-    """The approved revisions of these snippets by key; those without one are left out."""
+    """The published revisions of these snippets by key; those without one are left out."""
     return {revision.key: revision for revision in _by_keys(session, keys, live=True)}
 
 
 def live_versions(session: Session, keys: Iterable[str]) -> dict[str, tuple[int, str]]:
-    """Id and content hash of the approved revision of each snippet: what tells whether a known one still is."""
+    """Id and content hash of the published revision of each snippet: what tells whether a known one still is."""
     columns = (TABLE.c.snippet_key, TABLE.c.id, TABLE.c.content_hash)
     found: dict[str, tuple[int, str]] = {}
     wanted = list(dict.fromkeys(keys))
@@ -95,10 +111,38 @@ def live_versions(session: Session, keys: Iterable[str]) -> dict[str, tuple[int,
     return found
 
 
-def approved_revisions(session: Session) -> list[Revision]:
-    """All live revisions, ordered by key in code points."""
-    statement = select(*COLUMNS).where(LIVE)
-    return sorted(_read(session, statement), key=lambda revision: revision.key)
+def approved_revisions(session: Session, *, now: datetime | None = None) -> list[Revision]:
+    """What a publication would make live: the newest approved revision of each snippet, by key in code points.
+
+    With `now`, one that is not valid yet does not replace one that is live; a new snippet may go ahead, since
+    nothing is offered before its time.
+    """
+    statement = select(*COLUMNS).where(TABLE.c.status == Status.APPROVED.value)
+    ordered = sorted(
+        _read(session, statement), key=lambda revision: (revision.key, revision.number)
+    )
+    return [
+        _newest(list(group), now=now)
+        for _, group in groupby(ordered, key=lambda revision: revision.key)
+    ]
+
+
+def all_live(session: Session) -> list[Revision]:
+    """Everything that is published, by key in code points."""
+    found = _read(session, select(*COLUMNS).where(LIVE))
+    return sorted(found, key=lambda revision: revision.key)
+
+
+def _newest(approved: list[Revision], *, now: datetime | None) -> Revision:
+    """Of the approved revisions of one snippet, oldest first, the one to publish."""
+    if now is None or not any(revision.live for revision in approved):
+        return approved[-1]
+    begun = [
+        r
+        for r in approved
+        if r.live or r.content.valid_from is None or r.content.valid_from <= now
+    ]
+    return begun[-1]
 
 
 def snippet(session: Session, key: str) -> Snippet:

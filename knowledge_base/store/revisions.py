@@ -15,14 +15,14 @@ TABLE: Table = RevisionRow.__table__  # type: ignore[assignment]  # declared as 
 
 COLUMNS = tuple(TABLE.c[name] for name in (
     "id", "number", "content_hash", "status", "author", "created_at", "submitted_at",
-    "approved_by", "approved_at", "policy_version", "retired_by", "retired_at",
+    "approved_by", "approved_at", "policy_version", "retired_by", "retired_at", "live",
     "snippet_key", "text", "title", "examples", "topic", "tags", "locale", "channels",
     "auto_send", "valid_from", "valid_until", "owner",
 ))  # fmt: skip
 
 
 # Written out, not bound: SQLite uses the index of live revisions only when it sees the constant.
-LIVE = sql("revision.status = 'approved'")
+LIVE = sql("revision.live")
 
 
 def subject(key: str, number: int) -> str:
@@ -60,6 +60,7 @@ def to_revision(row: Row[Any]) -> Revision:
         policy_version=row.policy_version,
         retired_by=row.retired_by,
         retired_at=row.retired_at,
+        live=row.live,
     )
 
 

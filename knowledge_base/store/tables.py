@@ -65,6 +65,8 @@ class RevisionRow(Base):
     policy_version: Mapped[str | None] = mapped_column(String(HASH))
     retired_by: Mapped[str | None] = mapped_column(ForeignKey("person.name"))
     retired_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # Published: what may be offered. Several approved revisions may wait or be kept to go back to.
+    live: Mapped[bool] = mapped_column(default=False, server_default=sql("false"))
 
     __table_args__ = (
         UniqueConstraint("snippet_key", "number"),
@@ -92,14 +94,17 @@ class RevisionRow(Base):
             "valid_until IS NULL OR valid_from IS NULL OR valid_from < valid_until",
             name="valid_from_before_until",
         ),
+        CheckConstraint("NOT live OR status = 'approved'", name="live_is_approved"),
         Index(
             "uq_revision_one_live",
             "snippet_key",
             unique=True,
-            sqlite_where=sql("status = 'approved'"),
-            postgresql_where=sql("status = 'approved'"),
+            sqlite_where=sql("live"),
+            postgresql_where=sql("live"),
         ),
-        # No index on the status alone: SQLite would prefer it to the one above and read every live row.
+        # What decisions refer to: a sign-off is bound to this author and this content.
+        Index("uq_revision_bound", "id", "author", "content_hash", unique=True),
+        # No index on the status alone: SQLite would prefer it to the first one and read every live row.
         Index(
             "ix_revision_in_review",
             "snippet_key",

@@ -83,7 +83,7 @@ def tune(
     """
     started = time.monotonic()
     asked = None if questions is None else evaluation.read_questions(questions)
-    revisions = publish.approved(engine)
+    revisions = publish.approved(engine, now=now)
     if asked is not None:
         evaluation.check_keys(asked, {revision.key for revision in revisions})
     before = publish.current_encoder(home, progress=progress)

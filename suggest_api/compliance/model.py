@@ -33,6 +33,7 @@ class RevisionFacts:
     key: str
     number: int
     status: Status
+    live: bool
     author: str
     approved_by: str | None
     locale: str
@@ -108,6 +109,8 @@ def _approval(here: Circumstances) -> Iterator[Finding]:
     if revision.status is not Status.APPROVED or revision.approved_by is None:
         state = revision.status.value.replace("_", " ")
         yield _metadata("META-NOT-APPROVED", f"{_name(revision)} is {state}, not approved", mend)
+    elif not revision.live:
+        yield _metadata("META-NOT-LIVE", f"{_name(revision)} is not the published one", mend)
     elif revision.approved_by == revision.author:
         yield _metadata(
             "META-SELF-APPROVED",

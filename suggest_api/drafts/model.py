@@ -62,6 +62,7 @@ class Draft:
     decided_by: str | None = None
     decided_at: datetime | None = None
     reason: str | None = None
+    recall_id: int | None = None  # withdrawn, because its snippet was recalled
 
     @property
     def outgoing_text(self) -> str:

@@ -230,6 +230,7 @@ def _of(
         key=revision.key,
         number=revision.number,
         status=revision.status,
+        live=revision.live,
         author=revision.author,
         approved_by=revision.approved_by,
         locale=content.locale,

@@ -16,6 +16,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
+from knowledge_base.store import curation_tables  # noqa: F401 - `draft` refers to one of its tables
 from knowledge_base.store.columns import Base, CanonicalJson, UtcDateTime
 from knowledge_base.store.tables import HASH, NAME
 
@@ -213,6 +214,8 @@ class DraftRow(Base):
     decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     reason: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    # Withdrawn, because its snippet was recalled; it is dismissed then, by whoever recalled.
+    recall_id: Mapped[int | None] = mapped_column(ForeignKey("recall.id"))
 
     __table_args__ = (
         CheckConstraint("use IN ('agent','assistant')", name="use"),

@@ -16,7 +16,14 @@ from knowledge_base import publish
 from knowledge_base.home import Home
 from knowledge_base.policy import Policy, load_policy
 from knowledge_base.snippet import Revision, SnippetContent
-from knowledge_base.store.repository import add_revision, approve, submit
+from knowledge_base.store.repository import (
+    add_revision,
+    approve,
+    approved_revisions,
+    get_revision,
+    go_live,
+    submit,
+)
 from suggest_api.access.model import Scope
 from suggest_api.access.service import create_key
 from suggest_api.flow import Desk
@@ -83,11 +90,13 @@ def starter_policy() -> Policy:
 
 
 def publish_revision(engine: Engine, content: SnippetContent, *, policy: Policy) -> Revision:
-    """Ana writes it and Noor approves it."""
+    """Ana writes it, Noor approves it, and everything approved is published."""
     with unit_of_work.write(engine) as session:
         draft = add_revision(session, content, author="Ana", now=NOW)
         submit(session, draft.id, by="Ana", now=NOW)
-        return approve(session, draft.id, by="Noor", now=NOW, policy=policy)
+        approve(session, draft.id, by="Noor", now=NOW, policy=policy)
+        go_live(session, [revision.id for revision in approved_revisions(session)])
+        return get_revision(session, draft.id)
 
 
 def contents() -> list[SnippetContent]:

@@ -21,7 +21,13 @@ from knowledge_base.home import Home
 from knowledge_base.policy import Policy, load_policy
 from knowledge_base.snippet import SnippetContent
 from knowledge_base.store.people import ensure_person
-from knowledge_base.store.repository import add_revision, approve, submit
+from knowledge_base.store.repository import (
+    add_revision,
+    approve,
+    approved_revisions,
+    go_live,
+    submit,
+)
 from suggest_api import flow
 from suggest_api.bot_client import BotClient
 from suggest_api.channels import all_channels
@@ -209,7 +215,7 @@ def approve_assistant(parts: Parts) -> None:
 
 
 def approve_snippets(parts: Parts, *contents: SnippetContent) -> list[int]:
-    """Write, submit and approve by two people; gives the revisions' ids."""
+    """Write, submit, approve by two people, and publish; gives the revisions' ids."""
     ids = []
     assert parts.desk.policy is not None
     with unit_of_work.write(parts.engine) as session:
@@ -218,6 +224,7 @@ def approve_snippets(parts: Parts, *contents: SnippetContent) -> list[int]:
             submit(session, revision.id, by="Noor", now=START)
             approve(session, revision.id, by="Ines", now=START, policy=parts.desk.policy)
             ids.append(revision.id)
+        go_live(session, [live.id for live in approved_revisions(session)])
     return ids
 
 

@@ -86,12 +86,12 @@ def test_new_snippets_are_approved_by_the_second_person(desk: Desk) -> None:
     assert (report.rows, report.phrasings, report.unchanged, report.waiting) == (2, 3, 0, ())
     assert [(w.line, w.column, w.key) for w in report.warnings] == [(3, "text", "orders.cancel")]
     with read_session(desk.engine) as session:
-        live = repository.live_revision(session, "orders.track")
-        assert live is not None
-        assert live.content.text == "You can follow it, here"
-        assert live.content.examples == ("where is it", "wheres my stuff")
-        assert (live.author, live.approved_by, live.approved_at) == ("Ana", "Bo", desk.now)
-        assert live.policy_version == POLICY.version
+        (only,) = repository.snippet(session, "orders.track").revisions
+        assert only.content.text == "You can follow it, here"
+        assert only.content.examples == ("where is it", "wheres my stuff")
+        assert (only.author, only.approved_by, only.approved_at) == ("Ana", "Bo", desk.now)
+        assert only.policy_version == POLICY.version
+        assert not only.live  # that takes a publication
         said = session.execute(text("SELECT action FROM audit ORDER BY seq")).scalars().all()
         assert said == ["revision.add", "revision.submit", "revision.approve"] * 2
         assert audit.verify(session).intact
@@ -117,12 +117,14 @@ def test_the_same_file_again_changes_nothing(desk: Desk) -> None:
     assert desk.rows() == before
 
 
-def test_a_changed_row_is_a_new_revision_and_the_old_one_retires(desk: Desk) -> None:
+def test_a_changed_row_is_a_new_revision_that_waits_for_publication(desk: Desk) -> None:
     desk.load(GOOD)
     report = desk.load(GOOD.replace("You can follow it", "Follow it"))
     assert (report.changed, report.approved, report.unchanged) == (("orders.track",),) * 2 + (1,)
-    assert desk.statuses("orders.track") == [Status.RETIRED, Status.APPROVED]
+    assert desk.statuses("orders.track") == [Status.APPROVED, Status.APPROVED]
     with read_session(desk.engine) as session:
+        assert [r.number for r in repository.approved_revisions(session)] == [1, 2]
+        assert repository.all_live(session) == []
         assert audit.verify(session).intact
 
 
@@ -136,20 +138,19 @@ def test_a_column_that_is_not_in_the_file_keeps_what_is_there(desk: Desk) -> Non
     desk.load(GOOD)
     desk.load("key,text,topic\norders.track,New words,\n")
     with read_session(desk.engine) as session:
-        live = repository.live_revision(session, "orders.track")
-    assert live is not None
-    assert live.content.text == "New words"
-    assert live.content.examples == ("where is it", "wheres my stuff")
-    assert live.content.title == "Track"
-    assert live.content.topic == ""  # an empty cell empties
+        newest = repository.snippet(session, "orders.track").revisions[-1]
+    assert newest.status is Status.APPROVED
+    assert newest.content.text == "New words"
+    assert newest.content.examples == ("where is it", "wheres my stuff")
+    assert newest.content.title == "Track"
+    assert newest.content.topic == ""  # an empty cell empties
 
 
 def test_what_was_retired_in_these_words_stays_retired(desk: Desk) -> None:
     desk.load(GOOD)
     with write_session(desk.engine) as session:
-        live = repository.live_revision(session, "orders.track")
-        assert live is not None
-        repository.retire(session, live.id, by="Cy", now=desk.now)
+        (only,) = repository.snippet(session, "orders.track").revisions
+        repository.retire(session, only.id, by="Cy", now=desk.now)
     report = desk.load(GOOD)
     assert (report.retired, report.unchanged) == (("orders.track",), 1)
     assert desk.statuses("orders.track") == [Status.RETIRED]

@@ -26,6 +26,7 @@ GOOD = RevisionFacts(
     key="returns.how",
     number=3,
     status=Status.APPROVED,
+    live=True,
     author="Noor",
     approved_by="Ines",
     locale="en",
