@@ -19,7 +19,7 @@ PY := .venv/bin/python
 BOT_PY := bot/.venv/bin/python
 BOOTSTRAP := $(PYTHON3) scripts/bootstrap.py
 
-.PHONY: help setup demo test check test-service test-bot lock clean python3
+.PHONY: help setup demo test check test-all test-service test-bot lock clean python3
 
 help: ## Show this list
 	@printf 'Firstline. Start with "make demo".\n\n'
@@ -43,7 +43,7 @@ demo: setup ## Start everything on this machine and print the addresses to open
 
 test: setup ## Run the checks and all tests
 	@$(BOOTSTRAP) dev
-	@$(MAKE) --no-print-directory check test-service test-bot
+	@$(MAKE) --no-print-directory check test-all
 
 check: python3 ## Lint, format, types, import rules
 	@$(BOOTSTRAP) dev --quiet
@@ -55,6 +55,17 @@ check: python3 ## Lint, format, types, import rules
 
 # Two processes, one for each core of the smallest machine that we promise; a file's tests stay together.
 TEST_PROCESSES ?= 2
+
+# The assistant's tests mostly wait for Rasa, so they run beside the others; what they say comes after them.
+BOT_LOG := test-artefacts/assistant-tests.log
+
+test-all:
+	@mkdir -p $(dir $(BOT_LOG))
+	@$(MAKE) --no-print-directory test-bot >$(BOT_LOG) 2>&1 & bot=$$!; \
+	  trap 'kill $$bot 2>/dev/null' INT TERM; \
+	  $(MAKE) --no-print-directory test-service; service=$$?; \
+	  wait $$bot; assistant=$$?; cat $(BOT_LOG); \
+	  exit $$((service > assistant ? service : assistant))
 
 test-service: ## Run the tests of the service and the knowledge base
 	$(PY) -m pytest -n $(TEST_PROCESSES) --dist loadfile
