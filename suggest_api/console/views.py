@@ -15,7 +15,6 @@ from suggest_api import flow
 from suggest_api.access.model import Identity
 from suggest_api.conversations import service as conversations
 from suggest_api.conversations.model import Conversation, Turn, TurnKind
-from suggest_api.delivery import service as deliveries
 from suggest_api.drafts import service as drafts
 from suggest_api.drafts.model import Draft, difference
 from suggest_api.errors import DraftError, Refused
@@ -90,14 +89,7 @@ def inbox(session: Session, *, open_id: str | None) -> dict[str, Any]:
 
 def thread(session: Session, conversation: Conversation) -> dict[str, Any]:
     """Everything said and done, each reply with what became of it."""
-    shown = {
-        delivery.turn_id: delivery.shown
-        for delivery in deliveries.of_conversation(session, conversation.id)
-    }
-    turns = tuple(
-        replace(turn, delivery=shown.get(turn.id))
-        for turn in conversations.thread(session, conversation.id)
-    )
+    turns = flow.thread(session, conversation.id)
     newest = max((turn.seq for turn in turns if turn.author is Author.CUSTOMER), default=0)
     return {"conversation": conversation, "turns": turns, "last_customer_turn": newest}
 
