@@ -20,6 +20,7 @@ FirstlineError
 │   └── EncoderCorrupt         the hash of a file is not the one expected
 ├── PolicyError                a policy pack that cannot be loaded
 │   └── PolicyUnavailable      no policy: the gate says no
+├── AuditBroken                the audit chain does not hold, so it is not signed
 ├── ProofFailed                a draft cannot be rebuilt from what is stored
 └── ConfigurationError         a setting that is missing, weak or contradictory
 """
@@ -113,6 +114,10 @@ class PolicyError(FirstlineError):
 
 class PolicyUnavailable(PolicyError):
     """No policy is loaded: the gate says no."""
+
+
+class AuditBroken(FirstlineError):
+    """The audit chain does not hold, so no checkpoint of it is signed; the message names the entry."""
 
 
 class ProofFailed(FirstlineError):

@@ -50,6 +50,11 @@ class Home:
         return self.root / "tuning"
 
     @property
+    def keys(self) -> Path:
+        """The key pair that signs checkpoints of the audit chain, and the public keys of earlier ones."""
+        return self.root / "keys"
+
+    @property
     def logs(self) -> Path:
         """Log files of the parts that the demo starts."""
         return self.root / "logs"

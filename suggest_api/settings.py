@@ -207,6 +207,13 @@ class Settings(BaseSettings):
         description="Days that questions without a confident suggestion are kept, with personal data masked;"
         " 0 keeps none.",
     )
+    checkpoint_minutes: int = Field(
+        # An hour is the most that can be cut off the audit chain without its checkpoints showing it.
+        default=60,
+        ge=0,
+        le=10_080,  # a week
+        description="Minutes between two signed checkpoints of the audit chain, made by the worker; 0 makes none.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe level that is logged."
     )

@@ -8,11 +8,13 @@ import time
 from collections.abc import Callable
 from types import FrameType
 
+from knowledge_base.errors import FirstlineError
 from suggest_api.errors import StorageError
 from suggest_api.flow import Desk
 from suggest_api.flow.assistant import converse
 from suggest_api.flow.coverage import sweep_questions
 from suggest_api.flow.delivery import deliver
+from suggest_api.flow.operating import checkpoint
 from suggest_api.flow.reception import ingest
 from suggest_api.logs import configure, get_logger
 from suggest_api.storage import heartbeat, unit_of_work
@@ -24,6 +26,8 @@ POLL_SECONDS = 0.15
 PAUSE_SECONDS = 1.0
 # Seconds between two sweeps of what was kept long enough; an hour more or less does not matter.
 SWEEP_SECONDS = 3600.0
+# Seconds between two looks at whether a checkpoint of the audit chain is due, which is minutes at the least.
+CHECKPOINT_LOOK_SECONDS = 20.0
 # Seconds that a worker has to finish what it is doing when it is asked to end.
 DRAIN_SECONDS = 10.0
 
@@ -45,6 +49,9 @@ class Worker:
             threading.Thread(target=self._beat, name="heartbeat", daemon=True),
             threading.Thread(target=self._sweep, name="sweep", daemon=True),
         ]
+        if settings.checkpoint_minutes:
+            sign = threading.Thread(target=self._checkpoint, name="checkpoint", daemon=True)
+            self._threads.append(sign)
 
     def start(self) -> None:
         """Start every thread."""
@@ -108,6 +115,17 @@ class Worker:
             except Exception as error:
                 log.warning("worker.sweep", error_class=type(error).__name__)
             self._stop.wait(SWEEP_SECONDS)
+
+    def _checkpoint(self) -> None:
+        """Signs the end of the audit chain now and then; what keeps it from that is told, and tried again."""
+        while not self._stop.wait(CHECKPOINT_LOOK_SECONDS):
+            try:
+                if checkpoint(self._desk):
+                    log.info("audit.checkpoint")
+            except FirstlineError as error:
+                log.error("audit.no_checkpoint", error_class=type(error).__name__, why=str(error))
+            except Exception as error:
+                log.error("worker.failed", loop="checkpoint", exc_info=error)
 
     def _say(self, sign: Callable[..., None]) -> None:
         try:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import Text, func, insert, select, text, type_coerce
 from sqlalchemy.orm import Session
 
 from knowledge_base.store.columns import canonical_json
@@ -19,8 +20,15 @@ GENESIS = "0" * 64  # what the first entry names as the hash before it
 # Any fixed number, another one than the migrations': writers of the chain queue on it on PostgreSQL.
 _LOCK = 0x4649_5253_5402
 
+# (what is being done, entries done, entries in all)
+Progress = Callable[[str, int, int], None]
+
 # Rows read from the database at a time while verifying; bounds memory, not correctness.
 _PAGE = 1000
+
+
+def silent(_step: str, _done: int, _total: int) -> None:
+    """Nobody is watching."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +43,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChainProblem:
-    """One place where the chain does not hold. `kind`: changed, removed, reordered or missing_end."""
+    """One place where the chain does not hold.
+
+    `kind`: changed, removed, reordered or missing_end; a comparison with checkpoints adds rewritten, signature,
+    unknown_key and checkpoint_removed.
+    """
 
     seq: int
     kind: str
@@ -105,33 +117,81 @@ def link_hash(previous: str, *, seq: int, at: datetime, content: dict[str, Any])
     return hashlib.sha256((previous + payload).encode()).hexdigest()
 
 
-def verify(session: Session, *, expected_head: str | None = None) -> ChainReport:
+def length(session: Session) -> int:
+    """The number of the newest entry, 0 when there is none."""
+    return _end(session)[0]
+
+
+def verify(
+    session: Session, *, expected_head: str | None = None, progress: Progress = silent
+) -> ChainReport:
     """Recompute the whole chain and name every entry that was changed, removed or moved.
 
     The newest entries can be cut off without a trace inside the chain; pass the head that was noted
-    earlier as `expected_head` to notice that too.
+    earlier as `expected_head` to notice that too, or compare with signed checkpoints (`store.checkpoints`).
+    `progress` hears (what, entries done, entries in all).
     """
-    problems: list[ChainProblem] = []
-    length, last_seq, last_hash, found = 0, 0, GENESIS, expected_head in (None, GENESIS)
-    ranks: dict[str, int] | None = None
-    named = False  # whether the entry before is known to be wrong already
+    total = session.scalar(select(func.count()).select_from(AuditRow)) or 0
+    walk = _Walk(session, expected_head=expected_head)
     for row in _rows(session):
-        length += 1
-        if row.hash != _own_hash(row, seq=row.seq):
-            ranks = _ranks(session) if ranks is None else ranks
-            problems.append(_explain(row, ranks))
-            named = True
+        if walk.length % _PAGE == 0:
+            progress("Checking the audit chain", walk.length, total)
+        walk.take(row)
+    progress("Checking the audit chain", total, total)
+    return walk.report()
+
+
+def verify_since(session: Session, seq: int, head: str) -> ChainReport:
+    """Recompute what came after entry `seq`, which has the hash `head`; `length` counts only that."""
+    walk = _Walk(session, seq=seq, head=head)
+    held = session.scalar(select(AuditRow.hash).where(AuditRow.seq == seq))
+    if seq and held != head:
+        walk.problems.append(_cut(seq - 1, head) if held is None else _rewritten(seq))
+    for row in _rows(session, after=seq):
+        walk.take(row)
+    return walk.report()
+
+
+class _Walk:
+    """Follows the chain entry by entry and collects what does not hold."""
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        seq: int = 0,
+        head: str = GENESIS,
+        expected_head: str | None = None,
+    ) -> None:
+        self.problems: list[ChainProblem] = []
+        self.length = 0
+        self._session = session
+        self._seq, self._hash = seq, head
+        self._expected = expected_head
+        self._found = expected_head in (None, GENESIS)
+        self._ranks: dict[str, int] | None = None
+        self._named = False  # whether the entry before is known to be wrong already
+
+    def take(self, row: _Row) -> None:
+        """The next entry."""
+        self.length += 1
+        if row.hash != _own_hash(row, seq=row.seq) or row.seq < 1:
+            self._ranks = _ranks(self._session) if self._ranks is None else self._ranks
+            self.problems.append(_explain(row, self._ranks))
+            self._named = True
         else:
-            if row.seq == last_seq + 1 and row.previous_hash != last_hash and not named:
-                problems.append(_broken_link(row))
-            named = False
-        if row.seq > last_seq + 1:
-            problems.append(_gap(last_seq + 1, row.seq - 1))
-        last_seq, last_hash = row.seq, row.hash
-        found = found or row.hash == expected_head
-    if not found:
-        problems.append(_cut(last_seq, expected_head))
-    return ChainReport(length=length, head=last_hash, problems=tuple(problems))
+            if row.seq == self._seq + 1 and row.previous_hash != self._hash and not self._named:
+                self.problems.append(_rewritten(row.seq - 1) if row.seq > 1 else _begun(row))
+            self._named = False
+        if row.seq > self._seq + 1:
+            self.problems.append(_gap(self._seq + 1, row.seq - 1))
+        self._seq, self._hash = row.seq, row.hash
+        self._found = self._found or row.hash == self._expected
+
+    def report(self) -> ChainReport:
+        """What was found up to here."""
+        cut = () if self._found else (_cut(self._seq, self._expected),)
+        return ChainReport(length=self.length, head=self._hash, problems=(*self.problems, *cut))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +201,7 @@ class _Row:
     actor: str
     action: str
     subject: str
-    detail: dict[str, Any]
+    detail: str  # as it is stored: another spelling of the same JSON is a change
     previous_hash: str
     hash: str
 
@@ -153,32 +213,37 @@ def _end(session: Session) -> tuple[int, str]:
     return (0, GENESIS) if newest is None else (newest.seq, newest.hash)
 
 
-def _rows(session: Session) -> Iterator[_Row]:
+def _rows(session: Session, *, after: int | None = None) -> Iterator[_Row]:
     columns: Sequence[Any] = (
         AuditRow.seq,
         AuditRow.at,
         AuditRow.actor,
         AuditRow.action,
         AuditRow.subject,
-        AuditRow.detail,
+        type_coerce(AuditRow.detail, Text),
         AuditRow.previous_hash,
         AuditRow.hash,
     )
-    result = session.execute(
-        select(*columns).order_by(AuditRow.seq).execution_options(yield_per=_PAGE)
-    )
+    statement = select(*columns).order_by(AuditRow.seq).execution_options(yield_per=_PAGE)
+    result = session.execute(statement if after is None else statement.where(AuditRow.seq > after))
     for row in result:
         yield _Row(*row)
 
 
 def _own_hash(row: _Row, *, seq: int) -> str:
-    content = {
-        "actor": row.actor,
-        "action": row.action,
-        "subject": row.subject,
-        "detail": row.detail,
-    }
-    return link_hash(row.previous_hash, seq=seq, at=row.at, content=content)
+    """`link_hash` of a stored row, with the detail byte for byte as it is stored."""
+    at = row.at.astimezone(UTC).isoformat()
+    payload = (
+        f'{{"action":{_json(row.action)},"actor":{_json(row.actor)},"at":"{at}","detail":{row.detail}'
+        f',"seq":{seq},"subject":{_json(row.subject)}}}'
+    )
+    return hashlib.sha256(
+        (row.previous_hash + payload).encode("utf-8", "surrogatepass")
+    ).hexdigest()
+
+
+def _json(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _ranks(session: Session) -> dict[str, int]:
@@ -194,6 +259,11 @@ def _ranks(session: Session) -> dict[str, int]:
 
 
 def _explain(row: _Row, ranks: dict[str, int]) -> ChainProblem:
+    if row.seq < 1:
+        message = (
+            f"entry {row.seq} is not part of the chain, which begins with entry 1: it was added"
+        )
+        return ChainProblem(seq=row.seq, kind="changed", message=message)
     stood = ranks.get(row.hash)
     if stood is not None and stood != row.seq and row.hash == _own_hash(row, seq=stood):
         message = f"entry {row.seq} was written as entry {stood}: the order was changed"
@@ -202,11 +272,14 @@ def _explain(row: _Row, ranks: dict[str, int]) -> ChainProblem:
     return ChainProblem(seq=row.seq, kind="changed", message=message)
 
 
-def _broken_link(row: _Row) -> ChainProblem:
-    message = (
-        f"entry {row.seq - 1} is not the one that entry {row.seq} was chained to: it was rewritten"
-    )
-    return ChainProblem(seq=row.seq - 1, kind="changed", message=message)
+def _rewritten(seq: int) -> ChainProblem:
+    message = f"entry {seq} is not the one that entry {seq + 1} was chained to: it was rewritten"
+    return ChainProblem(seq=seq, kind="changed", message=message)
+
+
+def _begun(row: _Row) -> ChainProblem:
+    message = f"entry {row.seq} does not begin the chain: it names an entry before it"
+    return ChainProblem(seq=row.seq, kind="changed", message=message)
 
 
 def _gap(first: int, last: int) -> ChainProblem:

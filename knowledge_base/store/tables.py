@@ -14,6 +14,7 @@ from knowledge_base.store.columns import Base, CanonicalJson, UtcDateTime
 
 NAME = 120  # characters of a person's name, a topic or an owner
 HASH = 64  # hex digits of a SHA-256
+SIGNATURE = 128  # hex digits of an Ed25519 signature
 
 
 class PersonRow(Base):
@@ -163,3 +164,17 @@ class SnippetMergeRow(Base):
         ),
         Index("ix_snippet_merge_merged_into", "merged_into"),
     )
+
+
+class AuditCheckpointRow(Base):
+    """A signed note of how long the chain was at a time, and which hash it ended in (`store.checkpoints`)."""
+
+    __tablename__ = "audit_checkpoint"
+
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    head: Mapped[str] = mapped_column(String(HASH))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    key_fingerprint: Mapped[str] = mapped_column(String(HASH))
+    signature: Mapped[str] = mapped_column(String(SIGNATURE))
+
+    __table_args__ = (CheckConstraint("seq > 0", name="seq_positive"),)

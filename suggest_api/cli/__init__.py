@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 import typer
 from dotenv import load_dotenv
 
-from suggest_api.cli.asking import audit_verify, check, suggest, verify
+from suggest_api.cli.asking import check, suggest, verify
+from suggest_api.cli.auditing import audit_checkpoint, audit_public_key, audit_rotate, audit_verify
 from suggest_api.cli.inbox import inbox_list, inbox_replay
 from suggest_api.cli.people import key_create, key_revoke, user_create, user_sign_out
 from suggest_api.cli.running import db_upgrade, serve, worker
@@ -41,7 +42,16 @@ REGISTERED = (
 )
 
 OWN_GROUPS: tuple[tuple[str, str, tuple[tuple[str, Callable[..., None]], ...]], ...] = (
-    ("audit", "The audit chain.", (("verify", audit_verify),)),
+    (
+        "audit",
+        "The audit chain and its signed checkpoints.",
+        (
+            ("verify", audit_verify),
+            ("checkpoint", audit_checkpoint),
+            ("public-key", audit_public_key),
+            ("rotate-key", audit_rotate),
+        ),
+    ),
     ("inbox", "Stored webhook events.", (("list", inbox_list), ("replay", inbox_replay))),
     ("key", "API keys.", (("create", key_create), ("revoke", key_revoke))),
     ("user", "People who sign in.", (("create", user_create), ("sign-out", user_sign_out))),

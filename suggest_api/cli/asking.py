@@ -1,4 +1,4 @@
-"""`suggest`, `check`, `verify` and `audit verify`: questions that need no running service."""
+"""`suggest`, `check` and `verify`: questions that need no running service."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from suggest_api.cli.output import (
     OK,
     AsJson,
     Channel,
-    database,
     failing_clearly,
     print_json,
     whole_desk,
@@ -98,34 +97,6 @@ def verify(
     else:
         _show_proof(report)
     raise typer.Exit(OK if report.holds else FOUND)
-
-
-def audit_verify(
-    expected_head: Annotated[
-        str | None, typer.Option(help="A hash noted earlier: notices a chain that was cut short.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Recompute the audit chain. Exit code 1 when an entry was changed, removed or moved."""
-    from knowledge_base.store import audit
-    from suggest_api.storage import unit_of_work
-
-    with (
-        failing_clearly(as_json=as_json),
-        database() as engine,
-        unit_of_work.read(engine) as session,
-    ):
-        report = audit.verify(session, expected_head=expected_head)
-    problems = [{"seq": p.seq, "kind": p.kind, "message": p.message} for p in report.problems]
-    if as_json:
-        found = {"intact": report.intact, "length": report.length, "head": report.head}
-        print_json({**found, "problems": problems})
-    else:
-        state = "intact" if report.intact else "BROKEN"
-        typer.echo(f"{state}: {report.length:,} entries, newest hash {report.head}")
-        for problem in problems:
-            typer.echo(f"  {problem['message']}")
-    raise typer.Exit(OK if report.intact else FOUND)
 
 
 def _show_suggestions(answer: SuggestionResponse) -> None:

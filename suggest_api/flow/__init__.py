@@ -18,7 +18,7 @@ take no session: they decide themselves what is committed before a network or th
     prove       the draft, rebuilt byte for byte from what is stored            (drafting)
 
 Beside the story: `needs_care` for whoever answers; `thread`, `stored_events` and `replay_event` for those who
-look; `readiness` and `count_backlog` for whoever runs the service (operating).
+look; `readiness`, `count_backlog` and `checkpoint` for whoever runs the service (operating).
 """
 
 from suggest_api.flow.assistant import converse, hand_over
@@ -28,12 +28,13 @@ from suggest_api.flow.delivery import deliver
 from suggest_api.flow.desk import Desk
 from suggest_api.flow.drafting import judge, prove, suggest
 from suggest_api.flow.feedback import feedback
-from suggest_api.flow.operating import PartState, count_backlog, readiness
+from suggest_api.flow.operating import PartState, checkpoint, count_backlog, readiness
 from suggest_api.flow.reception import ingest, receive, replay_event, stored_events
 
 __all__ = [
     "Desk",
     "PartState",
+    "checkpoint",
     "claim",
     "converse",
     "count_backlog",

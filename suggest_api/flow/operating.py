@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
-from knowledge_base.store import schema
+from knowledge_base.store import checkpoints, schema, signing
 from suggest_api.flow.desk import Desk
 from suggest_api.storage import backlog, unit_of_work
 
@@ -30,6 +31,21 @@ def count_backlog(desk: Desk) -> None:
     desk.metrics.backlog.clear()  # a state that emptied must not keep its last number
     for (queue, state), number in counts.items():
         desk.metrics.backlog.labels(queue, state).set(number)
+
+
+def checkpoint(desk: Desk) -> bool:
+    """Sign the end of the audit chain when that is due and the chain grew; whether it was signed.
+
+    Raises AuditBroken when the chain does not hold, ConfigurationError when the key cannot be used.
+    """
+    every = timedelta(minutes=desk.settings.checkpoint_minutes)
+    now = desk.clock()
+    with unit_of_work.read(desk.engine) as session:
+        if not every or not checkpoints.due(session, every=every, now=now):
+            return False
+    key = signing.signing_key(desk.settings.place.keys)
+    with unit_of_work.translated():
+        return checkpoints.make(desk.engine, key, now=now) is not None
 
 
 def _database(desk: Desk) -> PartState:

@@ -168,6 +168,13 @@ def test_assistant_down(shell: Shell, address: str) -> None:
     assert follow("assistant-down", shell, address=address).startswith("fl_")
 
 
+def test_audit_chain_broken(desk: Desk, shell: Shell) -> None:
+    with unit_of_work.write(desk.engine) as session:
+        session.execute(text("DROP TRIGGER audit_fixed"))
+        session.execute(text("UPDATE audit SET actor = 'Eve' WHERE seq = 2"))
+    assert "entry 2 was changed" in follow("audit-chain-broken", shell)
+
+
 def test_backup_and_restore_of_sqlite(desk: Desk, home: Home, shell: Shell) -> None:
     def counts() -> tuple[int, ...]:
         engine = open_engine(home.database_url)
