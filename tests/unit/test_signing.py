@@ -64,7 +64,7 @@ def test_a_new_key_keeps_the_old_public_half(tmp_path: Path) -> None:
 def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
     signing.signing_key(tmp_path)
     (tmp_path / "audit.pem").chmod(0o640)
-    with pytest.raises(ConfigurationError, match="other people can read this .* chmod 600"):
+    with pytest.raises(ConfigurationError, match="other people can read this .*chmod 600"):
         signing.signing_key(tmp_path)
 
 
