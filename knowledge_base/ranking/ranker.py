@@ -110,6 +110,21 @@ class Ranker:
         return self._encoder.fingerprint
 
     @property
+    def generation(self) -> Generation:
+        """What it ranks with."""
+        return self._generation
+
+    @property
+    def encoder(self) -> Encoder:
+        """What turns words into vectors."""
+        return self._encoder
+
+    @property
+    def head(self) -> Head:
+        """What brings vectors into the index's space, and knows the snippets."""
+        return self._head
+
+    @property
     def calibration(self) -> Calibration:
         """The weights, the thresholds and what they rest on."""
         return self._calibration

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
+from sqlalchemy.orm import Session
+
+from knowledge_base.errors import NotFound
 from knowledge_base.masking import Masker
+from knowledge_base.similarity import gaps
+from knowledge_base.similarity.gaps import Asked, Gap, GapReport
+from knowledge_base.similarity.prefill import Prefill, prefill
+from knowledge_base.store import repository as knowledge
 from suggest_api.conversations.model import Conversation
 from suggest_api.coverage import service as coverage
 from suggest_api.coverage.model import KEPT, Unanswered, asked_key
 from suggest_api.flow.desk import Desk
 from suggest_api.logs import get_logger
 from suggest_api.storage import unit_of_work
+from suggest_api.suggestions.holder import InService
 from suggest_api.suggestions.model import Candidates
-from suggest_api.values import Abstention, SuggestionRequest
+from suggest_api.values import Abstention, SuggestionRequest, Use
 
 log = get_logger(__name__)
 
@@ -63,6 +72,63 @@ def sweep_questions(desk: Desk) -> int:
     """Delete questions and undecided phrasings that were kept long enough; returns how many rows went."""
     with unit_of_work.write(desk.engine) as session:
         return coverage.sweep(session, days=desk.settings.keep_questions_days, now=desk.clock())
+
+
+def find_gaps(desk: Desk, session: Session, *, days: int = 30) -> GapReport:
+    """What customers asked in the last days and no snippet answers, in groups, largest first.
+
+    Reading 5,000 questions for the first time takes some 15 s, after that about one (they are remembered while
+    the generation is in service). Raises NotFound while nothing is in service.
+    """
+    held = _in_service(desk)
+    now = desk.clock()
+    questions = [
+        Asked(
+            text=one.question,
+            at=one.asked_at,
+            agent=one.use is Use.AGENT,
+            channel=one.channel,
+            locale=one.locale,
+        )
+        for one in coverage.recent(session, days=days, now=now)
+    ]
+    return gaps.find_gaps(
+        held.ranker,
+        questions,
+        since=now - timedelta(days=days),
+        until=now,
+        eligible=lambda keys: held.live.get(session, keys),
+        readings=held.readings,
+    )
+
+
+def begin_snippet(desk: Desk, session: Session, gap_id: str, *, days: int = 30) -> Prefill:
+    """What the page of a new snippet starts with for a gap of `find_gaps`: everything but the text.
+
+    Raises NotFound when the gap is gone (its questions expired, or a snippet answers them now).
+    """
+    held = _in_service(desk)
+    gap = _gap(desk, session, gap_id, days=days)
+    everything = knowledge.snippets(session)
+    topics = {one.key: one.live.content.topic for one in everything if one.live is not None}
+    taken = {one.key for one in everything}
+    return prefill(held.ranker, gap, topics=topics, taken=taken)
+
+
+def _in_service(desk: Desk) -> InService:
+    held = desk.generations.in_service
+    if held is None:
+        msg = "nothing is in service yet: run `firstline kb build`"
+        raise NotFound(msg)
+    return held
+
+
+def _gap(desk: Desk, session: Session, gap_id: str, *, days: int) -> Gap:
+    gap = find_gaps(desk, session, days=days).gap(gap_id)
+    if gap is None:
+        msg = f"there is no gap {gap_id[:16]!r} in the last {days} days: its questions may be answered now"
+        raise NotFound(msg)
+    return gap
 
 
 def _names(request: SuggestionRequest, conversation: Conversation | None) -> Iterator[str]:

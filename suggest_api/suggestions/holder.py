@@ -12,6 +12,7 @@ from knowledge_base.home import Home
 from knowledge_base.index.encoder import Encoder
 from knowledge_base.index.generation import current_build_id, load
 from knowledge_base.ranking import Ranker
+from knowledge_base.similarity.gaps import Readings
 from suggest_api.logs import get_logger
 from suggest_api.suggestions.live import LiveRevisions
 
@@ -33,6 +34,7 @@ class InService:
     ranker: Ranker
     encoder: Encoder
     live: LiveRevisions = field(default_factory=LiveRevisions)
+    readings: Readings = field(default_factory=Readings)
 
 
 class GenerationHolder:
