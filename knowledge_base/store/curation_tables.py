@@ -23,6 +23,17 @@ BUILD = 64  # characters of a build id
 CHANNEL_NAME = 32  # characters of a channel's name
 
 
+class LiveSetRow(Base):
+    """One row: a version that a trigger counts up whenever a revision becomes live or ceases to be."""
+
+    __tablename__ = "live_set"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    version: Mapped[int]
+
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+
+
 class ReviewPathRow(Base):
     """The teams that sign off revisions of a topic, in their order. The path of topic '' is for all others."""
 

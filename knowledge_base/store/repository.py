@@ -24,6 +24,7 @@ from knowledge_base.store.approval import (
     submit,
     withdraw,
 )
+from knowledge_base.store.curation_tables import LiveSetRow
 from knowledge_base.store.people import ensure_person
 from knowledge_base.store.revisions import COLUMNS, LIVE, TABLE, new_row, subject, to_revision
 from knowledge_base.store.tables import SnippetRow
@@ -37,6 +38,7 @@ __all__ = [
     "go_live",
     "live_revision",
     "live_revisions",
+    "live_set_version",
     "live_versions",
     "recall",
     "reopen",
@@ -97,6 +99,11 @@ def live_revision(session: Session, key: str) -> Revision | None:
 def live_revisions(session: Session, keys: Iterable[str]) -> dict[str, Revision]:
     """The published revisions of these snippets by key; those without one are left out."""
     return {revision.key: revision for revision in _by_keys(session, keys, live=True)}
+
+
+def live_set_version(session: Session) -> int:
+    """Counts up with every change of what is live, in every process that shares the database."""
+    return session.execute(select(LiveSetRow.version)).scalar_one()
 
 
 def live_versions(session: Session, keys: Iterable[str]) -> dict[str, tuple[int, str]]:

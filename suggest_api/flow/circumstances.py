@@ -69,22 +69,26 @@ def around(
 def offered(
     desk: Desk,
     session: Session,
-    revision: Revision,
+    revisions: Iterable[Revision],
     *,
     use: Use,
     channel: str,
     locale: str | None,
     now: datetime,
-) -> Circumstances:
-    """Everything beside the text of a candidate; what the conversation says was asked before it."""
-    return Circumstances(
-        use=use,
-        channel=channel,
-        locale=locale,
-        now=now,
-        revision=_of(desk, session, revision, channel, locale, now),
-        frozen_topics=desk.frozen_topics,
-    )
+) -> dict[int, Circumstances]:
+    """Everything beside the texts of candidates, by revision id; what the conversation says was asked before."""
+    limit = _use_limit(desk, channel, locale)
+    return {
+        revision.id: Circumstances(
+            use=use,
+            channel=channel,
+            locale=locale,
+            now=now,
+            revision=_facts(session, revision, now, limit=limit),
+            frozen_topics=desk.frozen_topics,
+        )
+        for revision in revisions
+    }
 
 
 def leaving(
@@ -220,7 +224,17 @@ def _of(
     """The facts of a revision, with its uses where a pack that is on limits them."""
     if revision is None:
         return None
-    limit = _use_limit(desk, channel, locale)
+    return _facts(session, revision, now, limit=_use_limit(desk, channel, locale), but=but)
+
+
+def _facts(
+    session: Session,
+    revision: Revision,
+    now: datetime,
+    *,
+    limit: int | None,
+    but: str | None = None,
+) -> RevisionFacts:
     uses = 0
     if limit is not None:
         since = now - USE_WINDOW

@@ -103,7 +103,15 @@ def suggest(desk: Desk, request: SuggestionRequest) -> SuggestionResponse:
         silence = _silence(desk, session, request, conversation, texts)
         if silence is None:
             found = candidates(session, held, query, now=desk.clock())
-            around = _around(desk, session, found, request, locale)
+            around = circumstances.offered(
+                desk,
+                session,
+                [candidate.revision for candidate in found.candidates],
+                use=request.use,
+                channel=request.channel,
+                locale=locale,
+                now=desk.clock(),
+            )
     if silence is not None:
         return _abstain(desk, request, held.build_id, silence)
     for stage, seconds in found.timings:
@@ -262,29 +270,6 @@ def _silence(
     )
     rules = [finding.rule_id for finding in findings(here)]
     return _why(rules) if rules else None
-
-
-def _around(
-    desk: Desk,
-    session: Session,
-    found: Candidates,
-    request: SuggestionRequest,
-    locale: str | None,
-) -> dict[int, Circumstances]:
-    """The circumstances of every candidate, by revision id."""
-    now = desk.clock()
-    return {
-        candidate.revision.id: circumstances.offered(
-            desk,
-            session,
-            candidate.revision,
-            use=request.use,
-            channel=request.channel,
-            locale=locale,
-            now=now,
-        )
-        for candidate in found.candidates
-    }
 
 
 def _wording(approved: ApprovedText) -> str:
