@@ -17,8 +17,8 @@ MOST_KEPT = 10_000
 class LiveRevisions:
     """Live revisions by key, of one database; safe to share between threads.
 
-    Which revisions are live has a version that the database itself counts up with every change (triggers of the
-    sixth migration). While it stands, what was read stays true; when it moved, everything is asked again,
+    Which revisions are live has a version that the database itself counts up with every change (a trigger on
+    `revision`). While it stands, what was read stays true; when it moved, everything is asked again,
     but the words of a revision never change and are parsed once.
     """
 
