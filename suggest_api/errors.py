@@ -24,6 +24,7 @@ FirstlineError                     the root, shared with `knowledge_base.errors`
 │   ├── SignatureWrong             the event's signature is missing, wrong or too old
 │   └── MalformedEvent             a signed event that cannot be read
 ├── DeliveryError                  something a delivery's state does not allow
+├── FreezeError                    something a freeze's state does not allow
 ├── BotError                       the assistant gave no usable answer
 └── StorageError                   the database cannot serve the request now
     └── StorageBusy                another writer held the database for too long
@@ -137,6 +138,10 @@ class MalformedEvent(ChannelError):
 
 class DeliveryError(FirstlineError):
     """Something a delivery's state does not allow."""
+
+
+class FreezeError(FirstlineError):
+    """Something a freeze's state does not allow: it is thawed, or in force already."""
 
 
 class BotError(FirstlineError):

@@ -63,6 +63,7 @@ TABLE: tuple[tuple[type[Exception], int, str, str], ...] = (
     (errors.SignatureWrong, 401, "signature", "The signature is not valid"),
     (errors.MalformedEvent, 400, "malformed-event", "The event cannot be read"),
     (errors.DeliveryError, 409, "delivery", "The delivery does not allow this step"),
+    (errors.FreezeError, 409, "freeze", "The freeze does not allow this step"),
     (errors.BotError, 502, "assistant", "The assistant gave no usable answer"),
     (errors.StorageError, 503, "storage", "The database cannot be used"),
     (errors.StorageBusy, 503, "storage-busy", "The database is busy"),

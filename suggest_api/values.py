@@ -79,7 +79,7 @@ class Abstention(StrEnum):
     )
     OPTED_OUT = "opted_out"  # the customer switched automated replies off
     WINDOW_CLOSED = "window_closed"  # the network does not let us answer any more
-    TOPIC_FROZEN = "topic_frozen"  # nothing is said about this topic at the moment
+    TOPIC_FROZEN = "topic_frozen"  # nothing is said about this topic, or at all, at the moment
     NOT_CURRENT = (
         "not_current"  # every match was withdrawn, expired, used up or meant for elsewhere
     )
@@ -147,6 +147,83 @@ class CheckedText:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Freeze:
+    """A topic, or everything, that is not answered for the time being, and who decided so.
+
+    `topic` '' is everything and `channel` '' every channel. `holding_key` is the one snippet that may still be
+    said, `team` gets the conversations. A `drill` is shown and counted, and withholds nothing.
+    """
+
+    id: int
+    topic: str
+    channel: str
+    holding_key: str | None
+    team: str
+    drill: bool
+    by: str
+    at: datetime
+    reason: str
+    thawed_by: str | None = None
+    thawed_at: datetime | None = None
+    thaw_reason: str | None = None
+
+    @property
+    def subject(self) -> str:
+        """What is frozen, in words: `delivery`, or `everything`."""
+        return self.topic.replace("_", " ") or "everything"
+
+    def covers(self, topic: str, *, channel: str) -> bool:
+        """Whether this topic ('' is an unknown one) is frozen on this channel by it, drill or not."""
+        return self.channel in ("", channel) and self.topic in ("", topic)
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it, times in ISO 8601."""
+        pairs = ((f.name, getattr(self, f.name)) for f in fields(self))
+        return {n: v.isoformat() if isinstance(v, datetime) else v for n, v in pairs}
+
+
+@dataclass(frozen=True, slots=True)
+class FreezeState:
+    """Every freeze in force, drills among them, the most particular first: a topic before everything, one
+    channel before all, then the newest. Where several cover the same thing, the first one says which team it is
+    and the first with a holding statement says which; it is answered again when all of them are thawed.
+    """
+
+    freezes: tuple[Freeze, ...] = ()
+
+    @property
+    def drills(self) -> tuple[Freeze, ...]:
+        """Those that withhold nothing."""
+        return tuple(freeze for freeze in self.freezes if freeze.drill)
+
+    def of(self, channel: str) -> FreezeState:
+        """Those that withhold something on this channel: no drills."""
+        mine = (f for f in self.freezes if not f.drill and f.channel in ("", channel))
+        return FreezeState(tuple(mine))
+
+    def on(self, topic: str, *, channel: str) -> Freeze | None:
+        """What keeps us from answering about this topic here; None if nothing does."""
+        mine = self.of(channel).freezes
+        return next((freeze for freeze in mine if freeze.covers(topic, channel=channel)), None)
+
+    def everything(self, *, channel: str) -> Freeze | None:
+        """What keeps us from answering anything here; None if nothing does."""
+        return self.on("", channel=channel)
+
+    def holding(self, topic: str, *, channel: str) -> tuple[Freeze, str] | None:
+        """The key of the holding statement for this topic, and the freeze that names it; None without one."""
+        for freeze in self.of(channel).freezes:
+            if freeze.holding_key is not None and freeze.covers(topic, channel=channel):
+                return freeze, freeze.holding_key
+        return None
+
+    def holding_keys(self, *, channel: str) -> frozenset[str]:
+        """Every statement that may be said here whatever is frozen."""
+        mine = self.of(channel).freezes
+        return frozenset(f.holding_key for f in mine if f.holding_key is not None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SuggestionRequest:
     """What is asked of the suggestions stage.
 
@@ -190,3 +267,5 @@ class SuggestionResponse:
     abstained: bool
     reason: Abstention | None
     suggestions: tuple[OfferedDraft, ...] = ()
+    # What is frozen and bears on this question, drills among it: for whoever shows the answer.
+    frozen: tuple[Freeze, ...] = ()

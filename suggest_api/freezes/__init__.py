@@ -1,0 +1,1 @@
+"""What is not answered for the time being: topics, or everything but a holding statement."""

@@ -1,0 +1,59 @@
+"""The SQL of freezes: what is in force, what was, and the topics there are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Table, insert, select, update
+from sqlalchemy.orm import Session
+
+from knowledge_base.store.curation_tables import FreezeRow, ReviewPathRow
+from knowledge_base.store.revisions import LIVE
+from knowledge_base.store.revisions import TABLE as REVISION
+from suggest_api.values import Freeze
+
+_TABLE: Table = FreezeRow.__table__  # type: ignore[assignment]  # declared as FromClause, is a Table
+
+
+def in_force(session: Session) -> tuple[Freeze, ...]:
+    """Those that nobody thawed; the partial index `uq_freeze_in_force` has exactly them."""
+    rows = session.execute(select(*_TABLE.columns).where(_TABLE.c.thawed_at.is_(None)))
+    return tuple(Freeze(**row) for row in rows.mappings())
+
+
+def newest(session: Session, *, limit: int) -> tuple[Freeze, ...]:
+    """Every freeze there was, newest first."""
+    rows = session.execute(select(*_TABLE.columns).order_by(_TABLE.c.id.desc()).limit(limit))
+    return tuple(Freeze(**row) for row in rows.mappings())
+
+
+def get(session: Session, freeze_id: int, *, lock: bool = False) -> Freeze | None:
+    """The freeze; `lock` keeps others from thawing it until the transaction ends."""
+    statement = select(*_TABLE.columns).where(_TABLE.c.id == freeze_id)
+    row = session.execute(statement.with_for_update() if lock else statement).mappings().first()
+    return None if row is None else Freeze(**row)
+
+
+def add(session: Session, values: Mapping[str, Any]) -> Freeze:
+    """Store a freeze; it is in force with the commit."""
+    statement = insert(_TABLE).values(dict(values)).returning(*_TABLE.columns)
+    return Freeze(**session.execute(statement).mappings().one())
+
+
+def thaw(session: Session, freeze_id: int, *, by: str, reason: str, now: datetime) -> None:
+    """Write down who ended it."""
+    session.execute(
+        update(_TABLE)
+        .where(_TABLE.c.id == freeze_id, _TABLE.c.thawed_at.is_(None))
+        .values(thawed_by=by, thawed_at=now, thaw_reason=reason)
+    )
+
+
+def topics(session: Session) -> tuple[str, ...]:
+    """The topics of what is published and of the review paths, in order."""
+    live = select(REVISION.c.topic).where(LIVE).distinct()
+    paths = select(ReviewPathRow.topic)
+    found = {*session.scalars(live), *session.scalars(paths)}
+    return tuple(sorted(found - {""}))
