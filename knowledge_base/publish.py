@@ -28,11 +28,12 @@ from knowledge_base.index.generation import Generation, GenerationEntry
 from knowledge_base.index.progress import Progress, silent
 from knowledge_base.index.rows import collect
 from knowledge_base.ranking import evaluation
-from knowledge_base.ranking.fitting import fit, parameters
+from knowledge_base.ranking.fitting import Recipe, fit
+from knowledge_base.ranking.priors import Counts, priors
 from knowledge_base.ranking.ranker import Ranker
 from knowledge_base.ranking.risk import Risk
 from knowledge_base.snippet import Revision
-from knowledge_base.store import audit, repository
+from knowledge_base.store import audit, feedback, repository
 from knowledge_base.store.engine import read_session, write_session
 
 SYSTEM = "system"  # who builds when nobody is named
@@ -89,20 +90,22 @@ def build(
     progress: Progress = silent,
     encoder: Encoder | None = None,
     risk: Risk | None = None,
+    choices: Counts | None = None,
     by: str = SYSTEM,
 ) -> BuildReport:
     """Build a generation of all approved revisions and make it the live one, with an audit row.
 
     The same content and encoder are recognised and not built again, only verified. Exports the encoder
-    first where there is none yet. `risk` is the environment's unless given.
+    first where there is none yet. `risk` is the environment's unless given, `choices` (what agents took
+    of what they were offered) the database's.
     Raises NothingToBuild, EncoderError, ConfigurationError.
     """
     started = time.monotonic()
     revisions = approved(engine, now=now)
-    accepted = risk or Risk.from_environment()
+    recipe = _recipe(revisions, feedback.choices(engine) if choices is None else choices, risk)
     chosen = encoder or current_encoder(home, progress=progress)
     with sealed.lock(home.index):
-        loaded, ranker, written = _prepare(home, revisions, chosen, accepted, progress)
+        loaded, ranker, written = _prepare(home, revisions, chosen, recipe, progress)
         published = _live(home) != loaded.build_id
         if published or _behind(engine, loaded):
             _activate(home, engine, loaded, action="generation.publish", by=by, now=now)
@@ -138,14 +141,16 @@ def prepare(
     revisions: Sequence[Revision],
     *,
     encoder: Encoder,
+    choices: Counts,
     progress: Progress = silent,
 ) -> tuple[Ranker, bool]:
     """Build the generation of these revisions without putting it into service.
 
     Returns its ranker and whether it had to be written (it may have been there already).
     """
+    recipe = _recipe(revisions, choices, None)
     with sealed.lock(home.index):
-        _, ranker, written = _prepare(home, revisions, encoder, Risk.from_environment(), progress)
+        _, ranker, written = _prepare(home, revisions, encoder, recipe, progress)
     return ranker, written
 
 
@@ -258,12 +263,12 @@ def _write(
     build_id: str,
     revisions: Sequence[Revision],
     encoder: Encoder,
-    risk: Risk,
+    recipe: Recipe,
     progress: Progress,
 ) -> None:
     rows, texts = collect(revisions)
     vectors = encoder.encode(texts, progress=progress)
-    fitted = fit(rows, vectors, texts, risk=risk, progress=progress)
+    fitted = fit(rows, vectors, texts, recipe=recipe, progress=progress)
     progress("Writing", 0, 1)
     generations.write(
         home,
@@ -272,7 +277,7 @@ def _write(
         rows=rows,
         vectors=fitted.vectors,
         artefacts=fitted.files(),
-        parameters=parameters(risk),
+        parameters=recipe.parameters(),
     )
     progress("Writing", 1, 1)
 
@@ -284,16 +289,21 @@ def _live(home: Home) -> str | None:
         return None  # an unreadable CURRENT is about to be replaced
 
 
+def _recipe(revisions: Sequence[Revision], choices: Counts, risk: Risk | None) -> Recipe:
+    keys = sorted(revision.key for revision in revisions)
+    return Recipe(risk or Risk.from_environment(), priors(keys, choices))
+
+
 def _prepare(
-    home: Home, revisions: Sequence[Revision], encoder: Encoder, risk: Risk, progress: Progress
+    home: Home, revisions: Sequence[Revision], encoder: Encoder, recipe: Recipe, progress: Progress
 ) -> tuple[Generation, Ranker, bool]:
     """Write the generation unless it is there and whole, and verify it; the caller holds the lock."""
     build_id = generations.make_build_id(
-        revisions, encoder_fingerprint=encoder.fingerprint, parameters=parameters(risk)
+        revisions, encoder_fingerprint=encoder.fingerprint, parameters=recipe.parameters()
     )
     whole = _intact(home, build_id, revisions)
     if not whole:
-        _write(home, build_id, revisions, encoder, risk, progress)
+        _write(home, build_id, revisions, encoder, recipe, progress)
     progress("Verifying", 0, 1)
     loaded = generations.load(home, build_id, encoder_fingerprint=encoder.fingerprint)
     ranker = Ranker(loaded, encoder)

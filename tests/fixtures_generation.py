@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,8 +17,7 @@ from knowledge_base.index.export import export_default
 from knowledge_base.index.generation import Generation
 from knowledge_base.index.progress import Progress, silent
 from knowledge_base.index.rows import collect
-from knowledge_base.ranking.fitting import fit, parameters
-from knowledge_base.ranking.risk import Risk
+from knowledge_base.ranking.fitting import Recipe, fit
 from knowledge_base.snippet import Revision, SnippetContent, Status
 
 AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -128,13 +127,20 @@ def exported_home(folder: Path) -> Home:
     return home
 
 
-def build(home: Home, revisions: Iterable[Revision], encoder: Encoder) -> Generation:
+def build(
+    home: Home,
+    revisions: Iterable[Revision],
+    encoder: Encoder,
+    *,
+    priors: Mapping[str, float] | None = None,
+) -> Generation:
     """Build, publish and load a generation without a database."""
+    recipe = Recipe(priors=priors or {})
     chosen = list(revisions)
     rows, texts = collect(chosen)
-    fitted = fit(rows, encoder.encode(texts), texts)
+    fitted = fit(rows, encoder.encode(texts), texts, recipe=recipe)
     build_id = generation.make_build_id(
-        chosen, encoder_fingerprint=encoder.fingerprint, parameters=parameters(Risk())
+        chosen, encoder_fingerprint=encoder.fingerprint, parameters=recipe.parameters()
     )
     generation.write(
         home,
@@ -143,7 +149,7 @@ def build(home: Home, revisions: Iterable[Revision], encoder: Encoder) -> Genera
         rows=rows,
         vectors=fitted.vectors,
         artefacts=fitted.files(),
-        parameters=parameters(Risk()),
+        parameters=recipe.parameters(),
     )
     generation.activate(home, build_id)
     return generation.load(home, build_id)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -49,14 +49,22 @@ PARAMETERS: dict[str, Any] = {
 }
 
 
-def parameters(risk: Risk) -> dict[str, Any]:
-    """Everything but content and encoder that decides what a build computes."""
-    return {
-        **PARAMETERS,
-        "risk": asdict(risk),
-        "delta": DELTA,
-        "margins": [AGENT_MARGIN, ASSISTANT_MARGIN],
-    }
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What decides a build beside content and encoder: the stated risks, and the priors by key (see `priors`)."""
+
+    risk: Risk = field(default_factory=Risk)
+    priors: Mapping[str, float] = field(default_factory=dict)
+
+    def parameters(self) -> dict[str, Any]:
+        """Everything of it, with the constants of this version, for the generation's identity."""
+        return {
+            **PARAMETERS,
+            "risk": asdict(self.risk),
+            "priors": dict(self.priors),
+            "delta": DELTA,
+            "margins": [AGENT_MARGIN, ASSISTANT_MARGIN],
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +87,13 @@ class Fitted:
 
 @dataclass(frozen=True, slots=True)
 class _Material:
-    """The rows, their vectors as encoded ([rows, d]), texts and words, and each snippet's variant ([snippets])."""
+    """The rows, their vectors as encoded ([rows, d]), texts, words; priors and variants ([snippets])."""
 
     rows: RowTable
     encoded: Vectors
     texts: Sequence[str]
     words: Sequence[Sequence[str]]
+    prior: Vectors
     variant: Variants
 
 
@@ -93,24 +102,25 @@ def fit(
     encoded: Vectors,
     texts: Sequence[str],
     *,
-    risk: Risk | None = None,
+    recipe: Recipe | None = None,
     progress: Progress = silent,
 ) -> Fitted:
     """Learn everything that ranking needs from the rows' vectors (float32 [rows, d], as encoded) and texts.
 
     Deterministic: fixed seeds, one thread inside the solver.
     """
-    spoken = list(map(words, texts))
-    material = _Material(rows, encoded, texts, spoken, find_variants(rows, texts))
+    chosen, spoken = recipe or Recipe(), list(map(words, texts))
+    prior = np.array([chosen.priors.get(s.key, 0.0) for s in rows.snippets], np.float32)
+    material = _Material(rows, encoded, texts, spoken, prior, find_variants(rows, texts))
     steps = 2 + 4 * FOLDS
     progress("Learning the ranking", 0, steps)
     with _one_thread():
-        head = _fit_head(encoded, rows.snippet, rows.kind == EXAMPLE, material.variant)
+        head = _fit_head(encoded, rows.snippet, rows.kind == EXAMPLE, material.variant, prior)
         parts: list[Questions] = []
         for done, part in enumerate(_held_out(material)):
             parts.append(part)
             progress("Learning the ranking", min(done + 2, steps - 1), steps)
-    calibration = calibrate(parts, risk or Risk())
+    calibration = calibrate(parts, chosen.risk)
     progress("Learning the ranking", steps, steps)
     lexicon = make_lexicon(spoken, rows.snippet, len(rows.snippets))
     return Fitted(head, head.project(encoded), lexicon, calibration)
@@ -123,11 +133,15 @@ def wants_head(rows: int, examples: int, snippets: int) -> bool:
 
 
 def _fit_head(
-    vectors: Vectors, snippet: NDArray[np.int32], asked: Flags, variant: Variants
+    vectors: Vectors,
+    snippet: NDArray[np.int32],
+    asked: Flags,
+    variant: Variants,
+    prior: Vectors,
 ) -> Head:
     """Centre, classifier and typicality over all given rows; snippets without a row here get no probability.
 
-    `asked` flags the phrasings among the rows, `variant` is of all snippets.
+    `asked` flags the phrasings among the rows, `variant` and `prior` are of all snippets.
     """
     snippets = len(variant)
     centre = scoring.centre_of(vectors, snippet, snippets)
@@ -136,13 +150,13 @@ def _fit_head(
     present = np.unique(snippet)
     if not wants_head(len(snippet), int(asked.sum()), len(present)):
         none = np.zeros((0, vectors.shape[1]), np.float32)
-        return Head(centre, none, np.zeros(0, np.float32), typical, variant)
+        return Head(centre, none, np.zeros(0, np.float32), typical, variant, prior)
     coefficients, intercept = _logistic_regression(projected, snippet)
     weights = np.zeros((snippets, vectors.shape[1]), dtype=np.float32)
     bias = np.full(snippets, -1e4, dtype=np.float32)  # as good as no chance, and still finite
     weights[present] = coefficients * scoring.HEAD_SCALE
     bias[present] = intercept
-    return Head(centre, weights, bias, typical, variant)
+    return Head(centre, weights, bias, typical, variant, prior)
 
 
 def _logistic_regression(projected: Vectors, labels: NDArray[np.int32]) -> tuple[Any, Any]:
@@ -226,7 +240,8 @@ def _ask(
     present, inverse = np.unique(rows.snippet[kept], return_inverse=True)
     owner: NDArray[np.int32] = inverse.astype(np.int32)
     same = np.unique(variant[present], return_inverse=True)[1].astype(np.int32)
-    head = _fit_head(material.encoded[kept], owner, rows.kind[kept] == EXAMPLE, same)
+    asking, prior = rows.kind[kept] == EXAMPLE, material.prior[present]
+    head = _fit_head(material.encoded[kept], owner, asking, same, prior)
     counts = np.bincount(owner, minlength=len(present)).astype(np.int64)
     queries = head.project(material.encoded[asked])
     log_heads = head.log_probabilities(queries)
@@ -237,7 +252,7 @@ def _ask(
         log_head = None if log_heads is None else log_heads[n]
         lexical = lexicon.scores(material.texts[int(asked[n])], len(present))
         scores = scoring.score(
-            hits, snippet=owner, counts=counts, log_head=log_head, lexical=lexical
+            hits, snippet=owner, counts=counts, log_head=log_head, lexical=lexical, prior=prior
         )
         placed = conf.place(scores, head, conf.TEMPERATURE)
         found.append(placed.features)

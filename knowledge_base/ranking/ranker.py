@@ -178,6 +178,7 @@ class Ranker:
             counts=self._counts,
             log_head=self._head.log_probabilities(vector),
             lexical=lexical,
+            prior=self._head.prior,
         )
         placed = conf.place(scores, self._head, self._calibration.temperature)
         order = placed.order

@@ -28,7 +28,7 @@ CENTRE_PRIOR = (
 )
 DENSITY_ROWS = 10  # nearest rows that tell whether a question is near the knowledge base at all
 
-PARTS = ("centre", "weights", "bias", "typical", "variant")
+PARTS = ("centre", "weights", "bias", "typical", "variant", "prior")
 TYPICAL = 0.5  # of snippets that have no phrasings to tell it by
 # Phrasings' worth by which a snippet's own typicality is drawn to that of all.
 TYPICAL_PRIOR = 3.0
@@ -44,7 +44,7 @@ class Head:
     `weights` (float32 [snippets, d]) and `bias` (float32 [snippets]) are a multinomial logistic
     regression with the scale folded in; both are empty where none could be trained. `typical` (float32
     [snippets]) is how near a snippet's own phrasings are to it, `variant` (int32 [snippets]) the first
-    snippet that it says the same as.
+    snippet that it says the same as, `prior` (float32 [snippets]) what agents' choices add to its score.
     """
 
     centre: Vectors
@@ -52,6 +52,7 @@ class Head:
     bias: Vectors
     typical: Vectors
     variant: NDArray[np.int32]
+    prior: Vectors
 
     @property
     def trained(self) -> bool:
@@ -78,6 +79,7 @@ class Head:
             bias=self.bias,
             typical=self.typical,
             variant=self.variant,
+            prior=self.prior,
         )
         return buffer.getvalue()
 
@@ -92,8 +94,8 @@ class Head:
         shapes = tuple(getattr(head, name).shape for name in PARTS)
         each = (snippets,)
         fitting = {
-            ((dimension,), (snippets, dimension), each, each, each),
-            ((dimension,), (0, dimension), (0,), each, each),
+            ((dimension,), (snippets, dimension), each, each, each, each),
+            ((dimension,), (0, dimension), (0,), each, each, each),
         }
         if shapes not in fitting:
             raise SealBroken(f"classifier.npz has the shapes {shapes}, which do not fit the rows")
@@ -178,12 +180,14 @@ def score(
     counts: NDArray[np.int64],
     log_head: Floats | None,
     lexical: Floats | None = None,
+    prior: Vectors | None = None,
 ) -> Scores:
-    """Join the retrieved rows with the head and the words.
+    """Join the retrieved rows with the head, the words and what agents chose.
 
     soft(s) = TAU * log(sum over rows of s of exp(similarity / TAU) / rows of s), the mean in the
     exponential domain; total = log p_head + SOFT_WEIGHT * soft, or DENSE_WEIGHT * soft without a head, and
-    LEXICAL_WEIGHT * lexical, the words that question and snippet share ([snippets], see `lexicon`).
+    LEXICAL_WEIGHT * lexical, the words that question and snippet share ([snippets], see `lexicon`), and the prior
+    (see `priors`).
     Rows that were not retrieved count as the farthest retrieved one.
     """
     similarities = hits.similarities.astype(np.float64)
@@ -203,6 +207,8 @@ def score(
     total = DENSE_WEIGHT * soft if log_head is None else log_head + SOFT_WEIGHT * soft
     if lexical is not None:
         total = total + LEXICAL_WEIGHT * lexical
+    if prior is not None:
+        total = total + prior
     density = float(similarities[:DENSITY_ROWS].mean()) if len(similarities) else -1.0
     return Scores(total, soft, best, best_row, log_head, density)
 

@@ -20,7 +20,9 @@ from knowledge_base.index.encoder import Encoder, current_encoder_folder
 from knowledge_base.index.progress import Progress, silent
 from knowledge_base.ranking import evaluation
 from knowledge_base.ranking.evaluation import QuestionSet
+from knowledge_base.ranking.priors import Counts
 from knowledge_base.snippet import Revision
+from knowledge_base.store import feedback
 from knowledge_base.tuning.comparison import Comparison, compare
 from knowledge_base.tuning.material import Material, gather
 from knowledge_base.tuning.settings import TuningSettings
@@ -95,7 +97,12 @@ def tune(
         known = {path.name for path in home.encoders.iterdir()}
         trained, fingerprint = _learn(home, base, material, settings, checkpoint, progress)
         candidate = _Candidate(
-            home, fingerprint, revisions, progress, new=fingerprint not in known
+            home,
+            fingerprint,
+            revisions,
+            progress,
+            choices=feedback.choices(engine),
+            new=fingerprint not in known,
         )
         comparison = candidate.compared_with(before, asked)
         refused = _reasons(trained, comparison)
@@ -165,13 +172,15 @@ class _Candidate:
         revisions: Sequence[Revision],
         progress: Progress,
         *,
+        choices: Counts,
         new: bool,
     ) -> None:
         self._home, self._revisions, self._progress = home, revisions, progress
         self._fingerprint, self._new = fingerprint, new
         encoder = Encoder.load(home.encoders / fingerprint)
+        self._choices = choices
         self._ranker, self._written = publish.prepare(
-            home, revisions, encoder=encoder, progress=progress
+            home, revisions, encoder=encoder, choices=choices, progress=progress
         )
         self.build_id = self._ranker.build_id
 
@@ -180,7 +189,11 @@ class _Candidate:
         if asked is None:
             return None
         other, written = publish.prepare(
-            self._home, self._revisions, encoder=before, progress=self._progress
+            self._home,
+            self._revisions,
+            encoder=before,
+            choices=self._choices,
+            progress=self._progress,
         )
         found = compare(other, self._ranker, asked, progress=self._progress)
         if written:  # made for this comparison alone

@@ -48,7 +48,9 @@ def test_shares_are_a_distribution_with_room_for_none(
     assert share.sum() <= 1 + 1e-9
     none = np.zeros((0, 4), np.float32)
     apart = np.arange(6, dtype=np.int32)
-    knowing = scoring.Head(none.sum(0), none, none[:, 0], np.full(6, 0.5, np.float32), apart)
+    knowing = scoring.Head(
+        none.sum(0), none, none[:, 0], np.full(6, 0.5, np.float32), apart, np.zeros(6, np.float32)
+    )
     placed = conf.place(scores, knowing, 1.5)
     assert np.isfinite(placed.features).all()
     assert np.isclose(placed.mass.sum(), 1.0)

@@ -107,8 +107,11 @@ def test_the_centre_of_few_snippets_is_drawn_to_zero() -> None:
 
 def test_head_and_calibration_come_back_the_same() -> None:
     rng = np.random.default_rng(1)
-    parts = (rng.standard_normal(s).astype(np.float32) for s in [(4,), (3, 4), (3,), (3,)])
-    head = Head(*parts, np.arange(3, dtype=np.int32))
+    shapes: list[tuple[int, ...]] = [(4,), (3, 4), (3,), (3,), (3,)]
+    centre, weights, bias, typical, prior = (
+        rng.standard_normal(shape).astype(np.float32) for shape in shapes
+    )
+    head = Head(centre, weights, bias, typical, np.arange(3, dtype=np.int32), prior)
     again = Head.from_bytes(head.to_bytes(), dimension=4, snippets=3)
     assert again.to_bytes() == head.to_bytes()
     threshold = Threshold(0.5, 0.2, None, None, None, 0, "prior")
@@ -118,9 +121,11 @@ def test_head_and_calibration_come_back_the_same() -> None:
 
 @pytest.mark.parametrize(("dimension", "snippets"), [(5, 3), (4, 2)])
 def test_a_head_of_another_shape_is_refused(dimension: int, snippets: int) -> None:
-    zeros = Head(
-        *(np.zeros(s, np.float32) for s in [(4,), (3, 4), (3,), (3,)]), np.zeros(3, np.int32)
+    shapes: list[tuple[int, ...]] = [(4,), (3, 4), (3,), (3,), (3,)]
+    centre, weights, bias, typical, prior = (
+        np.zeros(shape).astype(np.float32) for shape in shapes
     )
+    zeros = Head(centre, weights, bias, typical, np.arange(3, dtype=np.int32), prior)
     with pytest.raises(SealBroken, match="shapes"):
         Head.from_bytes(zeros.to_bytes(), dimension=dimension, snippets=snippets)
 
@@ -151,7 +156,15 @@ def test_a_calibration_that_does_not_fit_is_refused(change: dict[str, object]) -
 def _head(variant: list[int]) -> Head:
     typical = np.full(len(variant), 0.6, np.float32)
     none = np.zeros((0, 4), np.float32)
-    return Head(np.zeros(4, np.float32), none, none[:, 0], typical, np.array(variant, np.int32))
+    apart = np.array(variant, np.int32)
+    return Head(
+        np.zeros(4, np.float32),
+        none,
+        none[:, 0],
+        typical,
+        apart,
+        np.zeros(len(variant), np.float32),
+    )
 
 
 def test_later_places_share_what_the_first_one_leaves() -> None:

@@ -20,7 +20,7 @@ from knowledge_base.index.rows import collect
 from knowledge_base.ranking import Ranker
 from knowledge_base.ranking import confidence as conf
 from knowledge_base.ranking.evaluation import wilson
-from knowledge_base.ranking.fitting import fit, parameters
+from knowledge_base.ranking.fitting import Recipe, fit
 from knowledge_base.ranking.risk import Risk
 from knowledge_base.snippet import Revision
 from tests.benchmarks.quality.data import Asked, Task
@@ -110,12 +110,13 @@ def open_ranker(
     revisions: Sequence[Revision], encoder: Encoder, home: Home, *, risk: Risk
 ) -> tuple[Ranker, float]:
     """A generation of these snippets, its ranker, and the seconds that learning and writing took."""
+    recipe = Recipe(risk)
     rows, texts = collect(revisions)
     vectors = encoder.encode(texts)
     started = time.monotonic()
-    fitted = fit(rows, vectors, texts, risk=risk)
+    fitted = fit(rows, vectors, texts, recipe=recipe)
     build_id = generation.make_build_id(
-        revisions, encoder_fingerprint=encoder.fingerprint, parameters=parameters(risk)
+        revisions, encoder_fingerprint=encoder.fingerprint, parameters=recipe.parameters()
     )
     generation.write(
         home,
@@ -124,7 +125,7 @@ def open_ranker(
         rows=rows,
         vectors=fitted.vectors,
         artefacts=fitted.files(),
-        parameters=parameters(risk),
+        parameters=recipe.parameters(),
     )
     loaded = generation.load(home, build_id)
     return Ranker(loaded, encoder), time.monotonic() - started
