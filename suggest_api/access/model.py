@@ -9,15 +9,21 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """What a person does here."""
+    """What a person does here; somebody may do several things (`access.permissions` says what each may)."""
 
-    AGENT = "agent"
-    CURATOR = "curator"
-    ADMIN = "admin"
+    AGENT = "agent"  # answers customers
+    AUTHOR = "author"  # writes snippets
+    APPROVER = "approver"  # signs snippets off, for teams
+    PUBLISHER = "publisher"  # decides what is live
+    AUDITOR = "auditor"  # reads everything that was decided, changes nothing
+    ADMIN = "admin"  # everything; author and approver of one text are two people all the same
 
-    def allows(self, needed: Role) -> bool:
-        """An admin may do everything; the others do their own work only."""
-        return self is needed or self is Role.ADMIN
+
+# A shorthand for whoever looks after the content alone: writes, approves (what others wrote) and publishes.
+CURATOR = "curator"
+CURATOR_ROLES = (Role.AUTHOR, Role.APPROVER, Role.PUBLISHER)
+
+ALL_TEAMS = "*"  # an approver for every team of every review path
 
 
 class Scope(StrEnum):
@@ -32,10 +38,11 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """A signed-in person. `csrf` is the token that their forms must carry."""
+    """A signed-in person. `teams` are those that they approve for ('*' is all); `csrf` goes into their forms."""
 
     name: str
-    role: Role
+    roles: frozenset[Role]
+    teams: frozenset[str] = frozenset()
     csrf: str
     expires_at: datetime
 
@@ -61,6 +68,29 @@ class KeyIdentity:
     def actor(self) -> str:
         """`key:<name>`: never mistaken for a person."""
         return f"key:{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Somebody who can sign in, as admins see them."""
+
+    name: str
+    roles: frozenset[Role]
+    teams: frozenset[str]
+    created_at: datetime
+    disabled: bool
+
+
+def parse_roles(names: Collection[str]) -> frozenset[Role]:
+    """The roles of these names, `curator` standing for its three; ValueError names those that do not exist."""
+    known = {role.value for role in Role}
+    unknown = sorted(set(names) - known - {CURATOR})
+    if unknown or not names:
+        wrong = f"there is no role {', '.join(map(repr, unknown))}" if unknown else "no role"
+        msg = f"{wrong}: give one or more of {', '.join([*sorted(known), CURATOR])}"
+        raise ValueError(msg)
+    roles = {Role(name) for name in names if name != CURATOR}
+    return frozenset(roles.union(CURATOR_ROLES) if CURATOR in names else roles)
 
 
 def parse_scopes(names: Collection[str]) -> frozenset[Scope]:

@@ -2,17 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from suggest_api.storage.tables import ApiKeyRow, SessionRow, SignInRow
+from suggest_api.storage.tables import ApiKeyRow, PersonRoleRow, SessionRow, SignInRow
 
 
 def sign_in_of(session: Session, name: str) -> SignInRow | None:
     """How this person signs in, if they can."""
     return session.get(SignInRow, name)
+
+
+def sign_ins(session: Session, *, name: str | None = None) -> Sequence[SignInRow]:
+    """Everybody who can sign in, or one of them, by name."""
+    statement = select(SignInRow).order_by(SignInRow.person)
+    return session.scalars(
+        statement if name is None else statement.where(SignInRow.person == name)
+    ).all()
+
+
+def roles_of(session: Session, name: str) -> Sequence[PersonRoleRow]:
+    """What this person may do."""
+    return all_roles(session, name=name)
+
+
+def all_roles(session: Session, *, name: str | None = None) -> Sequence[PersonRoleRow]:
+    """What everybody, or one person, may do."""
+    statement = select(PersonRoleRow)
+    return session.scalars(
+        statement if name is None else statement.where(PersonRoleRow.person == name)
+    ).all()
+
+
+def people_with(session: Session, role: str) -> list[str]:
+    """Who has this role and can sign in, by name."""
+    statement = (
+        select(PersonRoleRow.person)
+        .join(SignInRow, SignInRow.person == PersonRoleRow.person)
+        .where(PersonRoleRow.role == role, SignInRow.disabled_at.is_(None))
+        .distinct()
+        .order_by(PersonRoleRow.person)
+    )
+    return list(session.scalars(statement))
+
+
+def remove_role(session: Session, name: str, role: str, *, team: str | None) -> list[str]:
+    """Take a role away, for one team or altogether; returns the teams that it was held for."""
+    statement = delete(PersonRoleRow).where(
+        PersonRoleRow.person == name, PersonRoleRow.role == role
+    )
+    if team is not None:
+        statement = statement.where(PersonRoleRow.team == team)
+    return list(session.scalars(statement.returning(PersonRoleRow.team)))
 
 
 def session_of(session: Session, token_hash: str) -> tuple[SessionRow, SignInRow] | None:

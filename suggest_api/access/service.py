@@ -17,6 +17,7 @@ from knowledge_base.store import audit
 from knowledge_base.store.people import ensure_person
 from suggest_api.access import repository
 from suggest_api.access.model import Identity, KeyIdentity, Role, Scope, SignedIn
+from suggest_api.access.roles import grant, teams_of
 from suggest_api.errors import AccountExists, NotAllowed, NotAuthenticated, Unprocessable
 from suggest_api.storage.tables import ApiKeyRow, SessionRow, SignInRow
 from suggest_api.values import new_id
@@ -39,10 +40,18 @@ GENERATED_PASSWORD_BYTES = 15  # 120 bits, 20 characters to copy
 
 
 def create_user(
-    session: Session, name: str, *, role: Role, password: str | None = None, now: datetime
+    session: Session,
+    name: str,
+    *,
+    roles: Collection[Role],
+    teams: Collection[str] = (),
+    password: str | None = None,
+    by: str = "cli",
+    now: datetime,
 ) -> str:
-    """Let a person sign in; returns the password, made up when none is given (it is kept nowhere).
+    """Let a person sign in with these roles; returns the password, which is kept nowhere.
 
+    One is made up when none is given. An approver approves for `teams`, for all when none is named.
     Raises AccountExists, and Unprocessable for a password of fewer than 12 or more than 256 characters.
     """
     chosen = password or secrets.token_urlsafe(GENERATED_PASSWORD_BYTES)
@@ -52,16 +61,10 @@ def create_user(
         msg = f"{person} can sign in already: choose another name"
         raise AccountExists(msg)
     hashed = _hasher().hash(chosen)
-    session.add(SignInRow(person=person, password_hash=hashed, role=role.value, created_at=now))
+    session.add(SignInRow(person=person, password_hash=hashed, created_at=now))
     session.flush()
-    audit.append(
-        session,
-        actor=person,
-        action="user.create",
-        subject=person,
-        detail={"role": role.value},
-        now=now,
-    )
+    audit.append(session, actor=by, action="user.create", subject=person, detail={}, now=now)
+    grant(session, person, roles, teams=teams, by=by, now=now)
     return chosen
 
 
@@ -112,8 +115,13 @@ def resume(session: Session, token: str, *, now: datetime, active: bool = True) 
         return None
     if active and now - row.last_seen_at >= TOUCH_AFTER:
         repository.touch(session, row.token_hash, now=now)
+    held = [(given.role, given.team) for given in repository.roles_of(session, row.person)]
     return Identity(
-        name=row.person, role=Role(person.role), csrf=row.csrf_token, expires_at=row.expires_at
+        name=row.person,
+        roles=frozenset(Role(role) for role, _ in held),
+        teams=teams_of(held),
+        csrf=row.csrf_token,
+        expires_at=row.expires_at,
     )
 
 

@@ -16,7 +16,15 @@ from dotenv import load_dotenv
 from suggest_api.cli.asking import check, suggest, verify
 from suggest_api.cli.auditing import audit_checkpoint, audit_public_key, audit_rotate, audit_verify
 from suggest_api.cli.inbox import inbox_list, inbox_replay
-from suggest_api.cli.people import key_create, key_revoke, user_create, user_sign_out
+from suggest_api.cli.people import (
+    key_create,
+    key_revoke,
+    user_create,
+    user_grant,
+    user_list,
+    user_revoke,
+    user_sign_out,
+)
 from suggest_api.cli.running import db_upgrade, serve, worker
 
 # Groups of commands of other parts, imported only when they are called: name, help, module and attribute.
@@ -54,7 +62,17 @@ OWN_GROUPS: tuple[tuple[str, str, tuple[tuple[str, Callable[..., None]], ...]], 
     ),
     ("inbox", "Stored webhook events.", (("list", inbox_list), ("replay", inbox_replay))),
     ("key", "API keys.", (("create", key_create), ("revoke", key_revoke))),
-    ("user", "People who sign in.", (("create", user_create), ("sign-out", user_sign_out))),
+    (
+        "user",
+        "People who sign in, and their roles.",
+        (
+            ("create", user_create),
+            ("grant", user_grant),
+            ("revoke", user_revoke),
+            ("list", user_list),
+            ("sign-out", user_sign_out),
+        ),
+    ),
     ("db", "The database.", (("upgrade", db_upgrade),)),
 )
 

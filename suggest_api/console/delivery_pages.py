@@ -9,7 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from suggest_api.access.model import Identity
-from suggest_api.console.guards import desk_of, own_form, require_role
+from suggest_api.access.permissions import Action
+from suggest_api.console.guards import OwnForm, desk_of, require
 from suggest_api.console.render import CONSOLE, page, see_other
 from suggest_api.delivery import service as deliveries
 from suggest_api.delivery.model import Resolution
@@ -18,8 +19,8 @@ from suggest_api.storage import unit_of_work
 
 router = APIRouter(prefix=f"{CONSOLE}/delivery")
 
-Who = Annotated[Identity, Depends(require_role("agent"))]
-Decides = Annotated[Identity, Depends(own_form("agent"))]
+Who = Annotated[Identity, Depends(require(Action.READ_INBOX))]
+Decides = Annotated[Identity, Depends(OwnForm(Action.SETTLE_DELIVERY))]
 
 
 @router.get("")

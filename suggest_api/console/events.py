@@ -14,8 +14,9 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from suggest_api.access.model import Identity
+from suggest_api.access.permissions import Action, may
 from suggest_api.access.service import resume
-from suggest_api.console.guards import cookie_name, desk_of, require_role
+from suggest_api.console.guards import cookie_name, desk_of, require
 from suggest_api.console.render import CONSOLE
 from suggest_api.conversations import service as conversations
 from suggest_api.delivery import service as deliveries
@@ -59,10 +60,10 @@ class Watch:
         return Seen(inbox, self._conversation(conversation_id), delivery)
 
     def alive(self, token: str) -> bool:
-        """Whether the session behind the cookie still stands."""
+        """Whether the session behind the cookie still stands, and may still listen."""
         with unit_of_work.read(self._desk.engine) as session:
             identity = resume(session, token, now=self._desk.clock(), active=False)
-        return identity is not None
+        return identity is not None and may(identity, Action.READ_INBOX)
 
     def _read(self) -> tuple[object, object]:
         with unit_of_work.read(self._desk.engine) as session:
@@ -83,7 +84,7 @@ class Watch:
 @router.get("/events")
 def events(
     request: Request,
-    who: Annotated[Identity, Depends(require_role("agent"))],
+    who: Annotated[Identity, Depends(require(Action.READ_INBOX))],
     conversation: Annotated[str | None, Query(pattern="^[0-9a-f]{32}$")] = None,
 ) -> Response:
     """Server-sent events `inbox`, `conversation`, `delivery` and `signed-out` (WHATWG HTML, section 9.2)."""

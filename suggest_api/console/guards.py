@@ -1,4 +1,4 @@
-"""Who may see a page: the session cookie, the role, and the proof that a form came from our own page."""
+"""Who may see a page: the session cookie, what the roles allow, and the proof that a form is our own page's."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from urllib.parse import urlsplit
 from fastapi import Form, Header
 from starlette.requests import Request
 
-from suggest_api.access.model import Identity, Role
+from suggest_api.access import permissions
+from suggest_api.access.model import Identity
+from suggest_api.access.permissions import Action
 from suggest_api.access.service import resume
 from suggest_api.errors import NotAllowed, NotAuthenticated
 from suggest_api.flow import Desk
@@ -26,15 +28,17 @@ def cookie_name(desk: Desk) -> str:
     return "__Host-firstline" if desk.settings.secure_cookies else "firstline"
 
 
-class RequireRole:
-    """A dependency that lets a signed-in person of a role through, and hands on who it is.
+class Require:
+    """A dependency that lets a signed-in person through who may take the action, and hands on who it is.
 
-    Only requests that a person causes count as activity: the parts of a page that refresh themselves
-    (htmx, events) do not keep a forgotten browser signed in, and take no write lock.
+    Without an action it is for everybody who is signed in. Only requests that a person causes count as
+    activity: the parts of a page that refresh themselves (htmx, events) do not keep a forgotten browser signed
+    in, and take no write lock.
     """
 
-    def __init__(self, role: Role) -> None:
-        self.guards = role  # what the route test looks for
+    def __init__(self, action: Action | None) -> None:
+        self.guards = action or "signed-in"  # what the route test looks for
+        self.action = action
 
     def __call__(self, request: Request) -> Identity:
         """Raise NotAuthenticated or NotAllowed, or return the identity."""
@@ -47,30 +51,19 @@ class RequireRole:
         if identity is None:
             msg = "your session has ended: sign in again"
             raise NotAuthenticated(msg)
-        if not self.permits(identity):
-            msg = f"this page is for the role {self.guards.value}: ask an admin"
-            raise NotAllowed(msg)
+        if self.action is not None:
+            permissions.require(identity, self.action)
         return identity
 
-    def permits(self, identity: Identity) -> bool:
-        """Whether somebody of this role may see it."""
-        return identity.role.allows(self.guards)
+
+def require(action: Action) -> Require:
+    """The guard of a page: who is signed in and may do this."""
+    return Require(action)
 
 
-class AnyRole(RequireRole):
-    """A dependency that lets everybody through who is signed in."""
-
-    def __init__(self) -> None:
-        super().__init__(Role.AGENT)
-
-    def permits(self, identity: Identity) -> bool:
-        """See `RequireRole`."""
-        return True
-
-
-def require_role(role: str) -> RequireRole:
-    """The guard for one role: agent, curator or admin."""
-    return RequireRole(Role(role))
+def require_signed_in() -> Require:
+    """The guard of a page that everybody may see who is signed in."""
+    return Require(None)
 
 
 class SameOrigin:
@@ -83,8 +76,8 @@ class SameOrigin:
         require_same_origin(request)
 
 
-class OwnForm(RequireRole):
-    """The guard of every unsafe method: the role, our own origin, and the session's CSRF token.
+class OwnForm(Require):
+    """The guard of every unsafe method: what it does is allowed, our own origin, the session's CSRF token.
 
     The token comes in the field `csrf` or, from htmx, in the header X-CSRF-Token.
     """
@@ -103,18 +96,6 @@ class OwnForm(RequireRole):
             msg = "this form is out of date: load the page again and repeat the step"
             raise NotAllowed(msg)
         return identity
-
-
-class OwnFormAnyRole(OwnForm, AnyRole):
-    """The guard of a form that everybody who is signed in may send."""
-
-    def __init__(self) -> None:
-        AnyRole.__init__(self)
-
-
-def own_form(role: str) -> OwnForm:
-    """The guard of a form for one role."""
-    return OwnForm(Role(role))
 
 
 def require_same_origin(request: Request) -> None:

@@ -11,9 +11,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from suggest_api.access.model import Identity
+from suggest_api.access.permissions import Action, may
 from suggest_api.console import views
-from suggest_api.console.guards import desk_of, require_role
-from suggest_api.console.render import CONSOLE, page
+from suggest_api.console.guards import desk_of, require, require_signed_in
+from suggest_api.console.home import home_of
+from suggest_api.console.render import CONSOLE, page, see_other
 from suggest_api.conversations import service as conversations
 from suggest_api.delivery import service as deliveries
 from suggest_api.flow import Desk
@@ -22,14 +24,17 @@ from suggest_api.values import ID_BYTES
 
 router = APIRouter(prefix=CONSOLE)
 
-Who = Annotated[Identity, Depends(require_role("agent"))]
+Who = Annotated[Identity, Depends(require(Action.READ_INBOX))]
+Anyone = Annotated[Identity, Depends(require_signed_in())]
 ID_PATTERN = rf"^([0-9a-f]{{{2 * ID_BYTES}}})?$"
 ConversationId = Annotated[str, Path(pattern=ID_PATTERN)]
 
 
 @router.get("")
-def inbox(request: Request, who: Who) -> Response:
-    """Who waits for a person, and nothing opened."""
+def inbox(request: Request, who: Anyone) -> Response:
+    """Who waits for a person, and nothing opened; those who do other work here go to where they do it."""
+    if not may(who, Action.READ_INBOX):
+        return see_other(home_of(who))
     desk = desk_of(request)
     with unit_of_work.read(desk.engine) as session:
         return page("inbox.html", who=who, values=_frame(desk, session, open_id=None))

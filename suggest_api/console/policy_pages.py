@@ -15,15 +15,16 @@ from knowledge_base.wording import measure
 from knowledge_base.wording.networks import NETWORKS, network_lengths
 from suggest_api import flow
 from suggest_api.access.model import Identity
+from suggest_api.access.permissions import Action
 from suggest_api.console import views
-from suggest_api.console.guards import AnyRole, OwnFormAnyRole, desk_of
+from suggest_api.console.guards import OwnForm, desk_of, require
 from suggest_api.console.render import CONSOLE, page
 from suggest_api.flow import Desk
 
 router = APIRouter(prefix=f"{CONSOLE}/policy")
 
-Who = Annotated[Identity, Depends(AnyRole())]
-Tries = Annotated[Identity, Depends(OwnFormAnyRole())]
+Who = Annotated[Identity, Depends(require(Action.READ_POLICY))]
+Tries = Annotated[Identity, Depends(OwnForm(Action.READ_POLICY))]
 # Only bounds the work on what somebody pastes; the gate's limit is 139.
 Text = Annotated[str, Form(max_length=1000)]
 # Any name may be asked about: a channel that is not known has no rules of its own.

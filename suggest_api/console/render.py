@@ -14,7 +14,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
+from suggest_api.access import permissions
 from suggest_api.access.model import Identity
+from suggest_api.access.permissions import Action
 from suggest_api.console.words import FILTERS, sentence
 from suggest_api.problems import Problem, request_id
 
@@ -36,8 +38,18 @@ def page(
     status: int = 200,
     headers: Mapping[str, str] | None = None,
 ) -> HTMLResponse:
-    """A page or a part of one. What customers wrote reaches it as values only, and is escaped there."""
-    context = {"static": STATIC_URL, "who": who, "page": "", "conversation": None, "attention": 0}
+    """A page or a part of one. What customers wrote reaches it as values only, and is escaped there.
+
+    Templates ask `may("READ_INBOX")`, with the name of an `Action`, before they show a way to it.
+    """
+    context = {
+        "static": STATIC_URL,
+        "who": who,
+        "may": lambda name: who is not None and permissions.may(who, Action[name]),
+        "page": "",
+        "conversation": None,
+        "attention": 0,
+    }
     text = _environment().get_template(template).render({**context, **values})
     return HTMLResponse(
         text, status_code=status, headers={"Cache-Control": "no-store", **(headers or {})}

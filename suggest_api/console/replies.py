@@ -11,8 +11,9 @@ from starlette.responses import Response
 from knowledge_base.errors import PolicyUnavailable, WordingError
 from suggest_api import flow
 from suggest_api.access.model import Identity
+from suggest_api.access.permissions import Action
 from suggest_api.console import views
-from suggest_api.console.guards import desk_of, own_form
+from suggest_api.console.guards import OwnForm, desk_of
 from suggest_api.console.pages import ID_PATTERN, ConversationId, whole
 from suggest_api.console.render import CONSOLE, page, see_other
 from suggest_api.console.words import sentence
@@ -25,7 +26,7 @@ from suggest_api.values import Owner
 
 router = APIRouter(prefix=CONSOLE)
 
-Who = Annotated[Identity, Depends(own_form("agent"))]
+Who = Annotated[Identity, Depends(OwnForm(Action.REPLY))]
 # The gate limits a reply to 139; this only bounds the work on what somebody pastes.
 Text = Annotated[str, Form(max_length=1000)]
 DraftId = Annotated[str, Form(pattern=ID_PATTERN)]

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from suggest_api.access import service as access
 from suggest_api.access.model import Identity
 from suggest_api.access.throttle import Throttle
-from suggest_api.console.guards import SameOrigin, cookie_name, desk_of, own_form
+from suggest_api.console.guards import OwnForm, SameOrigin, cookie_name, desk_of
 from suggest_api.console.render import CONSOLE, own_path, page, see_other
 from suggest_api.errors import NotAuthenticated, TooManyAttempts
 from suggest_api.storage import unit_of_work
@@ -62,7 +62,7 @@ def sign_in(
 
 
 @router.post("/sign-out")
-def sign_out(request: Request, who: Annotated[Identity, Depends(own_form("agent"))]) -> Response:
+def sign_out(request: Request, who: Annotated[Identity, Depends(OwnForm(None))]) -> Response:
     """End the session on the server, so that a copied cookie is worth nothing."""
     desk = desk_of(request)
     with unit_of_work.write(desk.engine) as session:

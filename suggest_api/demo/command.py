@@ -127,9 +127,9 @@ def _ready_words(each: Running) -> str:
 
 
 def _show_passwords(seeded: seed.Seeded, screen: Console) -> None:
-    table = Table("name", "role", "password", box=None, header_style="bold")
+    table = Table("name", "roles", "password", box=None, header_style="bold")
     for name, password in seeded.passwords.items():
-        table.add_row(name, seed.PEOPLE[name].value, password)
+        table.add_row(name, ", ".join(sorted(seed.PEOPLE[name].roles)), password)
     screen.print(Panel(table, title="Shown once, kept nowhere", expand=False))
 
 

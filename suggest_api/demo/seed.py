@@ -14,18 +14,27 @@ from sqlalchemy.orm import Session
 from knowledge_base.home import Home
 from knowledge_base.store import migrate
 from suggest_api.access import service as access
-from suggest_api.access.model import Role, Scope
+from suggest_api.access.model import CURATOR_ROLES, Role, Scope
 from suggest_api.demo import secrets_file
 from suggest_api.demo.secrets_file import DemoSecrets
 from suggest_api.errors import AccountExists, NotAllowed, NotAuthenticated
 from suggest_api.storage import unit_of_work
 
-# One for each kind of work; the two curators are the people behind the starter content.
-PEOPLE: Mapping[str, Role] = {
-    "ana": Role.AGENT,
-    "maya": Role.CURATOR,
-    "tomas": Role.CURATOR,
-    "ruth": Role.ADMIN,
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What somebody does here; an approver for no team named approves for all."""
+
+    roles: frozenset[Role]
+    teams: tuple[str, ...] = ()
+
+
+# One for each kind of work; maya and tomas are the people behind the starter content.
+PEOPLE: Mapping[str, Work] = {
+    "ana": Work(frozenset({Role.AGENT})),
+    "maya": Work(frozenset(CURATOR_ROLES)),
+    "tomas": Work(frozenset(CURATOR_ROLES)),
+    "ruth": Work(frozenset({Role.ADMIN})),
 }
 SCRIPT_AGENT = "rehearsal"  # signs in for `firstline demo --script` and nobody else
 PASSWORD_BYTES = 15  # 120 random bits, 20 characters
@@ -82,26 +91,34 @@ def play_first_conversations(network: str, *, client: httpx.Client) -> int:
 
 def _people(session: Session, *, now: datetime) -> dict[str, str]:
     made = {}
-    for name, role in PEOPLE.items():
-        password = _create(session, name, role=role, password=None, now=now)
+    for name, work in PEOPLE.items():
+        password = _create(session, name, work, password=None, now=now)
         if password is not None:
             made[name] = password
     return made
 
 
 def _create(
-    session: Session, name: str, *, role: Role, password: str | None, now: datetime
+    session: Session, name: str, work: Work, *, password: str | None, now: datetime
 ) -> str | None:
     """The password of a person who could not sign in before; None if they could."""
     try:
-        return access.create_user(session, name, role=role, password=password, now=now)
+        return access.create_user(
+            session,
+            name,
+            roles=work.roles,
+            teams=work.teams,
+            password=password,
+            by="demo",
+            now=now,
+        )
     except AccountExists:
         return None
 
 
 def _script_password(session: Session, kept: str, *, now: datetime) -> str:
     password = kept or secrets.token_urlsafe(PASSWORD_BYTES)
-    _create(session, SCRIPT_AGENT, role=Role.AGENT, password=password, now=now)
+    _create(session, SCRIPT_AGENT, Work(frozenset({Role.AGENT})), password=password, now=now)
     return password
 
 

@@ -33,11 +33,27 @@ class SignInRow(Base):
 
     person: Mapped[str] = mapped_column(ForeignKey("person.name"), primary_key=True)
     password_hash: Mapped[str] = mapped_column(Text)  # argon2id, with its own parameters inside
-    role: Mapped[str] = mapped_column(String(16))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
-    __table_args__ = (CheckConstraint("role IN ('agent','curator','admin')", name="role"),)
+
+class PersonRoleRow(Base):
+    """One thing that a person may do; approvers have one row for each team, '*' for all of them."""
+
+    __tablename__ = "person_role"
+
+    person: Mapped[str] = mapped_column(ForeignKey("sign_in.person"), primary_key=True)
+    role: Mapped[str] = mapped_column(String(16), primary_key=True)
+    team: Mapped[str] = mapped_column(String(NAME), primary_key=True, default="")
+    granted_by: Mapped[str] = mapped_column(String(NAME))  # 'cli' where it was not a person
+    granted_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    __table_args__ = (
+        CheckConstraint(
+            "role IN ('agent','author','approver','publisher','auditor','admin')", name="role"
+        ),
+        CheckConstraint("(role = 'approver') = (team <> '')", name="approvers_have_teams"),
+    )
 
 
 class SessionRow(Base):

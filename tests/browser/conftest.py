@@ -161,7 +161,9 @@ def prepared_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     seed.seed(engine, home, now=now)
     with write_session(engine) as session:
         for name in ("olga", "ben"):
-            access.create_user(session, name, role=access.Role.AGENT, password=PASSWORD, now=now)
+            access.create_user(
+                session, name, roles={access.Role.AGENT}, password=PASSWORD, now=now
+            )
         for path in [CONTENT] if home.index.is_dir() else SOME:
             import_file(session, path, policy=policy, author="maya", approve_as="tomas", now=now)
     publish.build(home, engine, now=now)  # only verified where the copied index says the same

@@ -7,7 +7,7 @@ import re
 import shutil
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +25,7 @@ from knowledge_base.policy import load_policy
 from knowledge_base.store import migrate
 from knowledge_base.store.engine import open_engine
 from suggest_api.access import service as access
-from suggest_api.access.model import Role
+from suggest_api.access.model import CURATOR_ROLES, Role
 from suggest_api.main import create_app
 from suggest_api.storage import unit_of_work
 from tests.api.conftest import contents, publish_revision
@@ -34,7 +34,12 @@ from tests.doubles.desk import Parts, build
 from tests.tiny_encoder import install
 
 PASSWORD = "a long pass phrase"
-PEOPLE = {"ana": Role.AGENT, "ben": Role.AGENT, "cora": Role.CURATOR, "ruth": Role.ADMIN}
+PEOPLE: dict[str, Collection[Role]] = {
+    "ana": [Role.AGENT],
+    "ben": [Role.AGENT],
+    "cora": CURATOR_ROLES,
+    "ruth": [Role.ADMIN],
+}
 QUESTION = "what time does the shop close"
 ANSWER = "Most shops open from 9 to 6. Each shop's hours are in the store finder."
 OURS = {"Sec-Fetch-Site": "same-origin", "Accept": "text/html"}
@@ -119,8 +124,8 @@ def console_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
         texts += [content.title, content.text, *content.examples]
     publish.build(home, engine, now=NOW, encoder=install(home, texts))
     with unit_of_work.write(engine) as session:
-        for name, role in PEOPLE.items():
-            access.create_user(session, name, role=role, password=PASSWORD, now=NOW)
+        for name, roles in PEOPLE.items():
+            access.create_user(session, name, roles=roles, password=PASSWORD, now=NOW)
     engine.dispose()
     return folder
 

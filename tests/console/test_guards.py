@@ -9,7 +9,7 @@ import pytest
 from fastapi.routing import APIRoute
 
 from suggest_api.console import delivery_pages, events, pages, policy_pages, replies, sign_in
-from suggest_api.console.guards import RequireRole, SameOrigin
+from suggest_api.console.guards import Require, SameOrigin
 from tests.console.conftest import ANSWER, Browser, Office, said
 
 OPEN = {("GET", "/console/sign-in"), ("POST", "/console/sign-in")}
@@ -39,10 +39,10 @@ def test_there_are_as_many_guarded_routes_as_the_console_has() -> None:
 def test_every_route_declares_its_guard() -> None:
     for method, path, route in routes():
         calls = [dependency.call for dependency in route.dependant.dependencies]
-        guards = [call for call in calls if isinstance(call, (RequireRole, SameOrigin))]
+        guards = [call for call in calls if isinstance(call, (Require, SameOrigin))]
         assert len(guards) == 1 or (method, path) == ("GET", "/console/sign-in"), path
         if method == "POST":
-            assert type(guards[0]) is not RequireRole, f"{path} changes something without a token"
+            assert type(guards[0]) is not Require, f"{path} changes something without a token"
 
 
 @pytest.mark.parametrize(("method", "path"), GUARDED)
@@ -163,10 +163,11 @@ def test_a_curator_sees_no_customers(office: Office) -> None:
     curator = office.browser()
     assert curator.sign_in("cora", inbox=False).status_code == 303
 
-    for path in ("/console", page, f"{page}/thread", "/console/delivery", "/console/events"):
+    assert curator.get("/console").headers["location"] == "/console/policy"
+    for path in (page, f"{page}/thread", "/console/delivery", "/console/events"):
         answer = curator.get(path)
         assert answer.status_code == 403
-        assert "this page is for the role agent: ask an admin" in said(answer).lower()
+        assert "takes the role admin or agent: ask an admin" in said(answer).lower()
         assert "Ana Lima" not in answer.text
 
 
