@@ -28,7 +28,7 @@ class _Lexicon:
     need: PhraseTable
     enter: PhraseTable
     objects: PhraseTable
-    not_after: frozenset[str]
+    not_after: PhraseTable
     not_before: frozenset[str]
     negations: PhraseTable
     transparent: frozenset[str]
@@ -46,6 +46,7 @@ class _Lexicon:
     needed_for: PhraseTable
     which: frozenset[str]
     definitions: PhraseTable
+    phrases: PhraseTable
     whose: frozenset[str]
     asking_infinitives: frozenset[str]
     conjunctions: frozenset[str]
@@ -56,7 +57,6 @@ class _Lexicon:
 
 _WORD_LISTS = (
     *(
-        "not_after",
         "not_before",
         "transparent",
         "ours",
@@ -70,7 +70,7 @@ _WORD_LISTS = (
 )
 _KEYS = (
     *("give", "need", "enter", "objects", "negations", "safe_places", "warnings", "fillers"),
-    *("needed", "needed_for", "definitions"),
+    *("needed", "needed_for", "definitions", "phrases", "not_after"),
     *_WORD_LISTS,
     "distance",
 )
@@ -86,29 +86,36 @@ def asks_for(settings: Settings) -> Detector:
     it and the verb. `needed` are phrases that ask when they follow an object ("your PIN is required") without
     `needed_for` behind them; `which` words ask in questions; `definitions` (what is) ask only for what is
     somebody's (`whose`). An object of a `handling` verb in a clause that begins with one of `conjunctions` is
-    not asked for ("after you enter your password").
+    not asked for ("after you enter your password"), nor is one right behind a word of `not_before` or right before
+    a phrase of `not_after` ("password reset link"). `phrases` ask by themselves ("when were you born").
     """
     settings.expect(*_KEYS)
     lexicon = _lexicon(settings)
 
     def detect(judged: Judged) -> Iterator[Hit]:
-        if not lexicon.objects.may_match(judged.vocabulary):
+        objects = _sentences_with(lexicon.objects, judged)
+        phrases = _sentences_with(lexicon.phrases, judged)
+        if not objects and not phrases:
             return
-        objects = {
-            judged.words[start].sentence
-            for start, _ in lexicon.objects.spans(judged.words, judged.vocabulary)
-        }
         mentioned = False
         for number, group in groupby(judged.words, key=lambda word: word.sentence):
-            if number not in objects and not mentioned:
+            if number not in objects and number not in phrases and not mentioned:
                 continue  # most sentences; whatever comes is then not asked for
             sentence = _Sentence(tuple(group), judged.asks_at_end(number), lexicon)
-            span = sentence.asking(after_mention=mentioned)
+            span = sentence.asking(after_mention=mentioned) or sentence.phrased()
             mentioned = bool(sentence.objects)
             if span is not None:
                 yield Hit(span)
 
     return detect
+
+
+def _sentences_with(table: PhraseTable, judged: Judged) -> set[int]:
+    """The sentences in which a phrase of the table begins."""
+    if not table.may_match(judged.vocabulary):
+        return set()
+    spans = table.spans(judged.words, judged.vocabulary)
+    return {judged.words[start].sentence for start, _ in spans}
 
 
 def _lexicon(settings: Settings) -> _Lexicon:
@@ -127,6 +134,7 @@ def _lexicon(settings: Settings) -> _Lexicon:
         needed=PhraseTable(settings.phrases("needed", required=False)),
         needed_for=PhraseTable(settings.phrases("needed_for", required=False)),
         definitions=PhraseTable(settings.phrases("definitions", required=False)),
+        phrases=PhraseTable(settings.phrases("phrases", required=False)),
         which=words("which"),
         whose=words("whose"),
         asking_infinitives=words("asking_infinitives"),
@@ -135,7 +143,7 @@ def _lexicon(settings: Settings) -> _Lexicon:
         recipients=words("recipients"),
         warnings=words("warnings"),
         fillers=words("fillers"),
-        not_after=words("not_after"),
+        not_after=PhraseTable(settings.phrases("not_after", required=False)),
         not_before=words("not_before"),
         transparent=words("transparent"),
         ours=words("ours"),
@@ -197,10 +205,19 @@ class _Sentence:
                 return self.words[first].start, self.words[last - 1].end
         return self._needing() or self._which() or self._pleading()
 
+    def phrased(self) -> tuple[int, int] | None:
+        """The span of a phrase that asks by itself, unless it is negated or said of somebody else."""
+        for start, end in self.lexicon.phrases.spans(self.words):
+            is_excused = self._is_negated(start) or end <= self._last_warning
+            if not is_excused and not self._is_done_by_others(start, True):
+                return self.words[start].start, self.words[end - 1].end
+        return None
+
     def _is_object(self, start: int, end: int) -> bool:
         before = self.words[start - 1].text if start else ""
-        after = self.words[end].text if end < len(self.words) else ""
-        return before not in self.lexicon.not_before and after not in self.lexicon.not_after
+        if before in self.lexicon.not_before:
+            return False
+        return end == len(self.words) or not self.lexicon.not_after.end_at(self.words, end)
 
     def _partner(self, starts: list[int], start: int, end: int) -> tuple[int, int] | None:
         """The object that a verb at [start, end) governs: one behind it, or one that its `it` points back to."""

@@ -8,10 +8,17 @@ from types import MappingProxyType
 
 import regex
 
+from knowledge_base.policy import numerals
 from knowledge_base.policy.detectors import Detector, Hit, Settings, SettingsError
 from knowledge_base.policy.reading import Judged
+from knowledge_base.wording import top_level_domains
 
-_IBAN_START = regex.compile(r"(?<![\p{L}\p{N}])[a-z]{2}[ -]?[0-9]{2}")
+_SEPARATORS = (
+    " \u00a0-\u2010\u2011\u2012\u2013\u2014./_:*|\u00b7,\n"  # between the groups of a number
+)
+_IBAN_START = regex.compile(
+    r"(?<![\p{L}\p{N}])[a-z](?:[^\p{L}\p{N}]?[a-z])(?:[^\p{L}\p{N}]{0,2}[0-9]){2}"
+)
 # Lengths by country (ISO 13616 registry): those of SEPA and a few more.
 _IBAN_LENGTHS: Mapping[str, int] = MappingProxyType(
     {
@@ -33,16 +40,22 @@ _IBAN_LENGTHS: Mapping[str, int] = MappingProxyType(
         for country in countries
     }
 )
-_LONGEST_SEPARATED = 2  # an IBAN is written with at most a space or dash between its groups
+_LONGEST_GAP = 3  # separators in a row inside an IBAN: " / "
+_SHORTEST_UNASSIGNED = 9  # digits; shorter ones are dates and references
 _MOST_TELEPHONES = 8  # candidates looked at in one text; more are no conversation
 _TELEPHONE = regex.compile(
-    r"(?<![\p{L}\p{N}]|\p{L}-|#)(?:\+|00)?+\(?[0-9](?:[ ().\-/\u2010-\u2015]{0,3}+[0-9]){6,16}+(?![\p{L}\p{N}])"
+    r"(?<![\p{L}\p{N}]|\p{L}-|#)(?:\+|00)?+\(?[0-9](?:[ ().\-/\u2010-\u2015_*|\u00b7\u2022]{0,3}+[0-9]){6,16}+"
+    r"(?![\p{L}\p{N}])"
 )
+# "@" and "." as people write them to get past a filter: "(at)", "[dot]", "-at-", " dot ".
+_AT_SIGN = r"\s?@\s?|\s?[(\[{<](?:at|@|a)[)\]}>]\s?|\s?[-_*]at[-_*]\s?"
+_DOT_SIGN = r"\s?[(\[{<](?:dot|\.|punkt|point)[)\]}>]\s?|\s?[-_*]dot[-_*]\s?|\s+dot\s+"
 _EMAIL = regex.compile(
-    r"(?<![\p{L}\p{N}])[\p{L}\p{N}._%+-]{1,64}+(?:@|\s?[(\[{]at[)\]}]\s?|\s+at\s+)"
-    r"(?P<host>[\p{L}\p{N}-]{1,63}+(?:(?:\.|\s?[(\[{]dot[)\]}]\s?|\s+dot\s+)[\p{L}\p{N}-]{2,63}+){1,4}+)"
+    rf"(?<![\p{{L}}\p{{N}}])[\p{{L}}\p{{N}}._%+-]{{1,64}}+(?:{_AT_SIGN}|\s+(?P<spoken>at)\s+)"
+    rf"(?P<host>[\p{{L}}\p{{N}}-]{{1,63}}+(?:(?:\.|{_DOT_SIGN})[\p{{L}}\p{{N}}-]{{2,63}}+){{1,4}}+)"
 )
-_DOT = regex.compile(r"\s?[(\[{]dot[)\]}]\s?|\s+dot\s+")
+_DOT = regex.compile(_DOT_SIGN)
+_RESERVED_DOMAINS = frozenset({"test", "example", "invalid", "localhost"})  # RFC 2606
 
 
 def iban(settings: Settings) -> Detector:
@@ -52,7 +65,8 @@ def iban(settings: Settings) -> Detector:
     def detect(judged: Judged) -> Iterator[Hit]:
         text = judged.folded.text
         for match in _IBAN_START.finditer(text):
-            length = _IBAN_LENGTHS.get(match.group()[:2])
+            country = "".join(character for character in match.group() if character.isalpha())
+            length = _IBAN_LENGTHS.get(country)
             if length and (end := _iban_end(text, match.start(), length)):
                 yield Hit(judged.folded.span(match.start(), end))
 
@@ -70,7 +84,7 @@ def _iban_end(text: str, start: int, length: int) -> int:
             gap = 0
             if len(characters) == length:
                 return index + 1 if _mod_97("".join(characters)) else 0
-        elif character not in " -" or (gap := gap + 1) >= _LONGEST_SEPARATED:
+        elif character not in _SEPARATORS or (gap := gap + 1) > _LONGEST_GAP:
             return 0
     return 0
 
@@ -105,7 +119,9 @@ def telephone(settings: Settings) -> Detector:
         kind = phonenumbers.number_type(parsed)
         # Ranges not given out yet look like real ones; service numbers begin with 3, 8 or 9 in many plans.
         is_dialled = number.startswith(("+", "0"))
-        is_unassigned = kind == kinds.UNKNOWN and str(parsed.national_number)[0] in "24567"
+        national = str(parsed.national_number)
+        is_unassigned = kind == kinds.UNKNOWN and national[0] in "124567"
+        is_unassigned = is_unassigned and len(national) >= _SHORTEST_UNASSIGNED
         return kind in personal or (
             is_unassigned and is_dialled and phonenumbers.is_possible_number(parsed)
         )
@@ -118,6 +134,12 @@ def telephone(settings: Settings) -> Detector:
                 continue
             if any(is_personal(number, r) for r in _regions(number, regions, judged.locale)):
                 yield Hit(folded.span(*match.span()))
+        for run in islice(numerals.runs(judged.words), _MOST_TELEPHONES):
+            number = "".join(numeral.digits for numeral in run.numerals)
+            if not run.is_disguised or not number.startswith("0") or number in allowed:
+                continue  # what is written in plain digits was seen above
+            if any(is_personal(number, r) for r in _regions(number, regions, judged.locale)):
+                yield Hit((run.numerals[0].start, run.numerals[-1].end))
 
     is_personal("+442079460000", None)  # loads the tables now rather than with the first customer
     return detect
@@ -139,14 +161,15 @@ def email_address(settings: Settings) -> Detector:
     """An e-mail address, also written with "at" and "dot", that is not on one of `hosts`."""
     settings.expect("hosts")
     hosts = frozenset(host.casefold() for host in settings.phrases("hosts"))
+    known = top_level_domains() | _RESERVED_DOMAINS
 
     def detect(judged: Judged) -> Iterator[Hit]:
         folded = judged.folded
         for match in _EMAIL.finditer(folded.text):
             host = _DOT.sub(".", match.group("host"))
-            is_spoken = "@" not in match.group()
-            if is_spoken and "dot" not in match.group():
-                continue  # "look at quillhaven.example.com" is no address
+            is_named = "dot" in match.group("host") or host.rpartition(".")[2] in known
+            if match.group("spoken") and not is_named:
+                continue  # "we open at 9.30" is no address
             if host not in hosts:
                 yield Hit(folded.span(*match.span()))
 

@@ -1,15 +1,18 @@
 """Phrases over words: the small language that packs are written in, and its matcher.
 
 A phrase is words separated by spaces. `a|b` is one of several words, `(a b|c)` one of several groups,
-`<name>` one of a named set, `word+` the word with its regular endings (-s, -ed, -ing), `word?` may be
-missing, `#` a number in digits or words, `~` up to three words of any kind. A phrase stays in one sentence.
-Matching is linear in the text: every element looks at a bounded number of words.
+`<name>` one of a named set, `word+` the word with its endings (send, sends, sent, sending), `word?` may be
+missing, `#` a number in digits or words, `~` up to three words of any kind, `~~` up to seven. `^` at the
+beginning says that a clause begins there (openers such as "please" aside), `$` at the end that one ends.
+A phrase stays in one sentence. Matching is linear in the text: every element looks at a bounded number of
+words.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import regex
 
@@ -17,10 +20,73 @@ from knowledge_base.policy.detectors import SettingsError
 from knowledge_base.policy.disguises import plain_word
 from knowledge_base.policy.reading import Word
 
-GAP = "~"
 NUMBER = "#"
-LONGEST_GAP = 3  # words that a ~ in a phrase may stand for
+GAPS: Mapping[str, int] = MappingProxyType({"~": 3, "~~": 7})  # words that each may stand for
+BEGINS, ENDS = "^", "$"
+_MOST_OPENERS = 3  # words before the first of a clause that are passed over: "so please just"
+_OPENERS = frozenset(
+    [
+        *(
+            "please",
+            "pls",
+            "plz",
+            "kindly",
+            "just",
+            "simply",
+            "so",
+            "and",
+            "but",
+            "then",
+            "or",
+            "also",
+        ),
+        *(
+            "ok",
+            "okay",
+            "well",
+            "yes",
+            "no",
+            "oh",
+            "now",
+            "first",
+            "hi",
+            "hello",
+            "thanks",
+            "sure",
+        ),
+        *("maybe", "perhaps", "sorry", "honestly", "always", "instead", "next", "still", "yet"),
+    ]
+)
 _VOWELS = "aeiou"
+_IRREGULAR: Mapping[str, str] = MappingProxyType(
+    {
+        forms.split()[0]: forms
+        for forms in (
+            *("be is are was were been being am", "have has had having", "do does did done doing"),
+            *(
+                "go goes went gone",
+                "get gets got getting gotten",
+                "give gave given",
+                "take took taken",
+            ),
+            *("send sent", "tell told", "say says said", "make made", "pay paid", "buy bought"),
+            *("sell sold", "read", "write wrote written", "speak spoke spoken", "know knew known"),
+            *("see saw seen", "find found", "keep kept", "hold held", "leave left", "lose lost"),
+            *("break broke broken", "bring brought", "think thought", "feel felt", "hear heard"),
+            *("put putting", "set setting", "let letting", "cut cutting", "hit hitting", "hurt"),
+            *("rise rose risen", "fall fell fallen", "grow grew grown", "win won winning", "beat"),
+            *(
+                "run ran running",
+                "come came",
+                "become became",
+                "begin began begun",
+                "choose chose",
+            ),
+            *("forget forgot forgotten", "understand understood", "catch caught", "spend spent"),
+            *("sue suing", "lie lied lying", "shrink shrank", "throw threw thrown", "wear wore"),
+        )
+    }
+)
 _GROUP = regex.compile(r"\(([^()]++)\)")
 _ONE_WORD = regex.compile(r"[\p{L}\p{N}][\p{L}\p{N}'’]*+")
 _NUMBER_WORDS = frozenset(
@@ -39,6 +105,7 @@ class _Element:
     words: frozenset[str] | None
     is_number: bool = False
     is_optional: bool = False
+    gap: int = 0
 
     def fits(self, text: str) -> bool:
         if self.words is not None and text in self.words:
@@ -56,9 +123,11 @@ def is_number(text: str) -> bool:
 
 
 def forms(word: str) -> frozenset[str]:
-    """A word with its regular endings: refund, refunds, refunded, refunding."""
+    """A word with its endings: refund, refunds, refunded, refunding; send, sends, sent, sending."""
     stem = word[:-1] if word.endswith("e") else word
-    found = {word, word + "s", stem + "ed", stem + "ing"}
+    found = {word, word + "s", stem + "ing"}
+    irregular = _IRREGULAR.get(word, "").split()
+    found |= set(irregular) or {stem + "ed"}
     if word.endswith(("s", "x", "z", "ch", "sh")):
         found.add(word + "es")
     if word.endswith("y") and word[-2:-1] not in _VOWELS:
@@ -71,10 +140,12 @@ def forms(word: str) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A phrase, and the words one of which must be in a text for it to match (None when it may be a number)."""
+    """A phrase, and sets of words of each of which one must be in a text for it to match."""
 
     phrase: _Phrase
-    last: frozenset[str] | None
+    needs: tuple[frozenset[str], ...]
+    begins: bool = False
+    ends: bool = False
 
 
 class PhraseTable:
@@ -92,14 +163,18 @@ class PhraseTable:
         self._by_first: dict[str, list[_Candidate]] = {}
         self._numbers_first: list[_Candidate] = []
         for text in (alternative for phrase in phrases for alternative in _ungrouped(phrase)):
-            for phrase in _without_optional_start(_parse(text, sets or {})):
-                last = next(element for element in reversed(phrase) if not element.is_optional)
-                candidate = _Candidate(phrase, None if last.is_number else last.words)
-                for word in phrase[0].words or ():
-                    self._by_first.setdefault(word, []).append(candidate)
-                if phrase[0].is_number:
-                    self._numbers_first.append(candidate)
+            self._add(text, sets or {})
         self._firsts = frozenset(self._by_first)
+
+    def _add(self, text: str, sets: Sets) -> None:
+        begins, ends = text.startswith(f"{BEGINS} "), text.endswith(f" {ENDS}")
+        inner = text.removeprefix(f"{BEGINS} ").removesuffix(f" {ENDS}")
+        for phrase in _without_optional_start(_parse(inner, sets)):
+            candidate = _Candidate(phrase, _needs(phrase), begins, ends)
+            for word in phrase[0].words or ():
+                self._by_first.setdefault(word, []).append(candidate)
+            if phrase[0].is_number:
+                self._numbers_first.append(candidate)
 
     def may_match(self, vocabulary: frozenset[str]) -> bool:
         """A quick no when not even a first word is there."""
@@ -115,16 +190,23 @@ class PhraseTable:
             candidates = [*candidates, *self._numbers_first]
         best = 0
         for candidate in candidates:
-            last = candidate.last
-            if vocabulary is not None and last is not None and last.isdisjoint(vocabulary):
+            if vocabulary is not None and any(map(vocabulary.isdisjoint, candidate.needs)):
                 continue
-            best = max(best, self._match(words, index, candidate.phrase, 0))
+            if candidate.begins and not _begins_clause(words, index):
+                continue
+            end = self._match(words, index, candidate.phrase, 0)
+            if end > best and not (candidate.ends and not _ends_clause(words, end)):
+                best = end
         return best
 
     def spans(
-        self, words: Sequence[Word], vocabulary: frozenset[str] | None = None
+        self,
+        words: Sequence[Word],
+        vocabulary: frozenset[str] | None = None,
+        *,
+        overlapping: bool = False,
     ) -> list[tuple[int, int]]:
-        """Places of phrases, leftmost and longest first, without overlap."""
+        """The longest phrase at each place, leftmost first; without overlap unless `overlapping`."""
         found = []
         after = 0
         for index, word in enumerate(words):
@@ -132,7 +214,7 @@ class PhraseTable:
                 continue
             if end := self.end_at(words, index, vocabulary):
                 found.append((index, end))
-                after = end
+                after = index + 1 if overlapping else end
         return found
 
     def _match(self, words: Sequence[Word], index: int, phrase: _Phrase, position: int) -> int:
@@ -141,7 +223,7 @@ class PhraseTable:
             element = phrase[position]
             position += 1
             if element.words is None:
-                stops = range(index, self._gap_end(words, index) + 1)
+                stops = range(index, self._gap_end(words, index, element.gap) + 1)
                 return max((self._match(words, at, phrase, position) for at in stops), default=0)
             fits = (
                 index < len(words)
@@ -160,13 +242,33 @@ class PhraseTable:
             index += 1
         return index
 
-    def _gap_end(self, words: Sequence[Word], index: int) -> int:
-        """The last place a gap that starts at `index` may reach."""
-        for end in range(index, min(index + LONGEST_GAP, len(words) - 1)):
+    def _gap_end(self, words: Sequence[Word], index: int, longest: int) -> int:
+        """The last place a gap of at most `longest` words that starts at `index` may reach."""
+        for end in range(index, min(index + longest, len(words) - 1)):
             starts_sentence = words[end].sentence != words[end - 1].sentence
             if words[end].text in self._stops or starts_sentence:
                 return end
-        return min(index + LONGEST_GAP, len(words) - 1)
+        return min(index + longest, len(words) - 1)
+
+
+def _needs(phrase: _Phrase) -> tuple[frozenset[str], ...]:
+    """The words of all places behind the first that must be there, fewest first: they rule out most texts."""
+    places = (e for e in phrase[1:] if e.words and not (e.is_number or e.is_optional))
+    return tuple(sorted((e.words for e in places if e.words), key=len))
+
+
+def _begins_clause(words: Sequence[Word], index: int) -> bool:
+    """Whether a clause begins at `index`, or nothing but openers stand before it there."""
+    for at in range(index, max(index - _MOST_OPENERS - 1, -1), -1):
+        if at == 0 or words[at - 1].clause != words[at].clause:
+            return True
+        if words[at - 1].text not in _OPENERS:
+            return False
+    return False
+
+
+def _ends_clause(words: Sequence[Word], end: int) -> bool:
+    return end == len(words) or words[end].clause != words[end - 1].clause
 
 
 def _ungrouped(text: str) -> list[str]:
@@ -183,7 +285,7 @@ def _ungrouped(text: str) -> list[str]:
 
 def _parse(text: str, sets: Sets) -> _Phrase:
     parts = text.casefold().split()
-    if not parts or GAP in (parts[0], parts[-1]):
+    if not parts or parts[0] in GAPS or parts[-1] in GAPS:
         raise SettingsError(f"the phrase {text!r} must begin and end with a word")
     phrase = tuple(_element(part, sets, text) for part in parts)
     if all(element.is_optional for element in phrase):
@@ -192,8 +294,8 @@ def _parse(text: str, sets: Sets) -> _Phrase:
 
 
 def _element(part: str, sets: Sets, phrase: str) -> _Element:
-    if part == GAP:
-        return _Element(None)
+    if part in GAPS:
+        return _Element(None, gap=GAPS[part])
     is_optional = part.endswith("?")
     words: set[str] = set()
     is_numeric = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from knowledge_base.policy.phrases import PhraseTable
 from knowledge_base.policy.reading import Judged, Word
 
 _LONGEST_WALK = 8  # words looked at before a phrase for a negation
+_LONGEST_REACH = 10  # words between the parts of a phrase in any order
+_TOGETHER = " & "
 
 _KEYS = ("phrases", "unless", "negations", "transparent", "no_negation", "stops", "sets")
 _SWITCHES = ("negatable", "in_questions")
@@ -19,6 +22,8 @@ _SWITCHES = ("negatable", "in_questions")
 @dataclass(frozen=True, slots=True)
 class _Lexicon:
     phrases: PhraseTable
+    together: tuple[tuple[PhraseTable, ...], ...]
+    stops: frozenset[str]
     unless: PhraseTable
     negations: PhraseTable
     transparent: frozenset[str]
@@ -30,8 +35,9 @@ class _Lexicon:
 def says(settings: Settings) -> Detector:
     """The text says one of `phrases` (the language of `phrases.PhraseTable`).
 
-    A phrase with one of `unless` in its sentence is excused. With `negatable` (the default) so is one that a
-    word of `negations` negates: it stands in the same clause before the phrase, with only `transparent` words
+    Parts of a phrase joined by ` & ` stand in one sentence in any order, near each other. A phrase with one
+    of `unless` in its sentence is excused. With `negatable` (the default) so is one that a word of
+    `negations` negates: it stands in the same clause before the phrase, with only `transparent` words
     between, and not behind one of `no_negation` ("why not ..."); no `~` passes over one of `stops`.
     `in_questions: false` leaves questions alone.
     """
@@ -39,8 +45,15 @@ def says(settings: Settings) -> Detector:
     sets = settings.sets("sets")
     negatable = settings.flag("negatable", default=True)
     stops = _words(settings, "stops") if negatable else frozenset[str]()
+    phrases = settings.phrases("phrases")
     lexicon = _Lexicon(
-        phrases=PhraseTable(settings.phrases("phrases"), sets, stops=stops),
+        phrases=PhraseTable([p for p in phrases if _TOGETHER not in p], sets, stops=stops),
+        together=tuple(
+            tuple(PhraseTable([part], sets, stops=stops) for part in phrase.split(_TOGETHER))
+            for phrase in phrases
+            if _TOGETHER in phrase
+        ),
+        stops=stops,
         unless=PhraseTable(settings.phrases("unless", required=False), sets),
         negations=PhraseTable(settings.phrases("negations", required=False), sets),
         transparent=_words(settings, "transparent"),
@@ -50,8 +63,16 @@ def says(settings: Settings) -> Detector:
     )
 
     def detect(judged: Judged) -> Iterator[Hit]:
-        if lexicon.phrases.may_match(judged.vocabulary):
-            yield from _hits(judged, lexicon)
+        words, vocabulary = judged.words, judged.vocabulary
+        found: list[_Place] = []
+        if lexicon.phrases.may_match(vocabulary):
+            spans = lexicon.phrases.spans(words, vocabulary, overlapping=True)
+            found = [(start, end, (start,)) for start, end in spans]
+        for tables in lexicon.together:
+            if all(table.may_match(vocabulary) for table in tables):
+                found += _together(words, vocabulary, tables, lexicon.stops)
+        if found:
+            yield from _hits(judged, lexicon, sorted(found))
 
     return detect
 
@@ -60,24 +81,62 @@ def _words(settings: Settings, key: str) -> frozenset[str]:
     return frozenset(plain_word(word.casefold()) for word in settings.phrases(key, required=False))
 
 
-def _hits(judged: Judged, lexicon: _Lexicon) -> Iterator[Hit]:
+_Place = tuple[int, int, tuple[int, ...]]  # start, end, and where each part starts
+
+
+def _together(
+    words: Sequence[Word],
+    vocabulary: frozenset[str],
+    tables: tuple[PhraseTable, ...],
+    stops: frozenset[str],
+) -> list[_Place]:
+    """Where all parts stand near each other in one sentence, with no word of `stops` between them."""
+    first, *others = (table.spans(words, vocabulary) for table in tables)
+    places: list[_Place] = []
+    for span in first if all(others) else ():
+        chosen = [span]
+        for spans in others:
+            place = bisect_left(spans, span)
+            near = (s for s in spans[max(place - 1, 0) : place + 2] if _is_near(words, span, s))
+            chosen += [next(near, span)]
+        if len(set(chosen)) < len(tables):
+            continue
+        start, end = min(chosen)[0], max(s[1] for s in chosen)
+        inside = {i for s in chosen for i in range(*s)}
+        if all(words[i].text not in stops or i in inside for i in range(start, end)):
+            places.append((start, end, tuple(s[0] for s in chosen)))
+    return places
+
+
+def _is_near(words: Sequence[Word], one: tuple[int, int], other: tuple[int, int]) -> bool:
+    before, after = sorted((one, other))
+    return (
+        words[before[0]].sentence == words[after[1] - 1].sentence
+        and 0 <= after[0] - before[1] <= _LONGEST_REACH
+    )
+
+
+def _hits(judged: Judged, lexicon: _Lexicon, found: Sequence[_Place]) -> Iterator[Hit]:
     words = judged.words
-    found = lexicon.phrases.spans(words, judged.vocabulary)
-    if not found:
-        return
     excused = {words[start].sentence for start, _ in lexicon.unless.spans(words)}
     negated_from = (
         {end for _, end in lexicon.negations.spans(words)} if lexicon.negatable else set()
     )
-    for start, end in found:
+    told = denied = 0
+    for start, end, starts in found:
+        if start < told or end <= denied:
+            continue  # part of what was found, or of what was negated
         sentence = words[start].sentence
         # A phrase that runs over the end of a sentence was not said.
         if sentence in excused or words[end - 1].sentence != sentence:
             continue
         if not lexicon.in_questions and judged.asks_at_end(sentence):
             continue
-        if not _is_negated(words, start, negated_from, lexicon):
-            yield Hit((words[start].start, words[end - 1].end))
+        if any(_is_negated(words, at, negated_from, lexicon) for at in starts):
+            denied = end
+            continue
+        yield Hit((words[start].start, words[end - 1].end))
+        told = end
 
 
 def _is_negated(

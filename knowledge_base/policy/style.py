@@ -96,13 +96,15 @@ def styled_letters(settings: Settings) -> Detector:
 def pattern(settings: Settings) -> Detector:
     """A regular expression of the pack over the folded text (lower case, nothing hidden).
 
-    With `near`, one of these phrases must be in the text; with `unless`, none may be. Patterns must be linear;
-    the tests try each against hostile repetition.
+    `cased_patterns` are tried over the text as it stands. With `near`, one of these phrases must be in the
+    text; with `unless`, none may be. Patterns must be linear; the tests try each against hostile repetition.
     """
-    settings.expect("patterns", "near", "unless", "case")
+    settings.expect("patterns", "cased_patterns", "near", "unless", "case")
     keep_case = settings.flag("case", default=False)
     try:
         compiled = [regex.compile(text) for text in settings.phrases("patterns")]
+        cased = settings.phrases("cased_patterns", required=False)
+        compiled_cased = [regex.compile(text) for text in cased]
     except regex.error as error:
         raise SettingsError(f"settings.patterns: {error}") from error
     near = PhraseTable(settings.phrases("near", required=False))
@@ -113,11 +115,15 @@ def pattern(settings: Settings) -> Detector:
         folded = judged.folded
         view = judged.text if keep_case else folded.text
         hits = [match.span() for found in compiled for match in found.finditer(view)]
+        if not keep_case:
+            hits = [folded.span(*hit) for hit in hits]
+        for found in compiled_cased:
+            hits += [match.span() for match in found.finditer(judged.text)]
         if not hits or (needs_near and not near.spans(judged.words)):
             return
         if unless.spans(judged.words):
             return
-        for start, end in hits:
-            yield Hit((start, end) if keep_case else folded.span(start, end))
+        for span in hits:
+            yield Hit(span)
 
     return detect

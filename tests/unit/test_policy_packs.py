@@ -74,6 +74,17 @@ def test_the_starter_content_keeps_every_rule(text: str) -> None:
     assert judge(POLICY, text, channel="generic", template=True).findings == ()
 
 
+ORDINARY = (
+    (Path(__file__).parent / "compliant_replies.txt").read_text(encoding="utf-8").splitlines()
+)
+
+
+@pytest.mark.parametrize("text", ORDINARY)
+def test_ordinary_replies_of_many_trades_keep_every_rule(text: str) -> None:
+    every = Policy(POLICY.version, POLICY.rules)
+    assert judge(every, text, channel="generic").findings == ()
+
+
 # Other rules that an example of compliant text for one rule breaks on purpose: it shows the edge of that rule.
 EDGES = {"LEN-139", "LEN-NETWORK", "EMOJI-LIMIT", "PII-PHONE"}
 

@@ -41,6 +41,13 @@ def _found(phrase: str, text: str, **sets: list[str]) -> list[str]:
         ("in # <unit>", "in 2 hours, in two days, in 48h", ["in 2 hours", "in two days"]),
         ("# hours", "in 12 hours", ["12 hours"]),
         ("don't", "Don’t", ["dont"]),
+        ("full ~~ refund", "full of this or that refund", ["full of this or that refund"]),
+        ("full ~~ refund", "full of this and that and more or less than refund", []),
+        ("^ sell", "Please just sell. We sell. Now, sell.", ["sell", "sell"]),
+        ("cool it $", "Cool it, please. Cool it now.", ["cool it"]),
+        ("^ wait $", "Wait. We wait. Wait here.", ["wait"]),
+        ("send+", "send sends sent sending sender", ["send", "sends", "sent", "sending"]),
+        ("pay+", "paid paying payed", ["paid", "paying"]),
     ],
 )
 def test_the_phrase_language(phrase: str, text: str, found: list[str]) -> None:
@@ -90,6 +97,46 @@ NEGATABLE = {
 )
 def test_a_negation_counts_where_it_negates(text: str, flagged: bool) -> None:
     assert bool(list(says(Settings(NEGATABLE))(Judged(text, "generic")))) is flagged
+
+
+TOGETHER = {
+    "phrases": ["disable|off & antivirus", "win|get & voucher & review"],
+    "negations": ["not|never"],
+    "transparent": ["switch", "your"],
+    "stops": ["not", "never"],
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "flagged"),
+    [
+        ("Please disable the antivirus.", True),
+        ("Your antivirus has to be off.", True),
+        ("Disable it. The antivirus stays.", False),
+        ("Do not disable your antivirus.", False),
+        ("Off it goes, but never your antivirus.", False),
+        ("Never switch your antivirus off.", False),
+        ("Get a voucher for every review.", True),
+        ("A review lets you win a voucher.", True),
+        ("Get a voucher.", False),
+        ("Off " + "and on " * 6 + "antivirus", False),
+    ],
+)
+def test_parts_joined_by_and_stand_in_any_order(text: str, flagged: bool) -> None:
+    assert bool(list(says(Settings(TOGETHER))(Judged(text, "generic")))) is flagged
+
+
+def test_a_negated_phrase_hides_what_is_inside_it_and_nothing_else() -> None:
+    settings = {
+        **NEGATABLE,
+        "phrases": ["take control of your phone", "control of your", "phone now"],
+    }
+    found = [
+        hit.span
+        for text in ("never take control of your phone", "never take control of your phone now")
+        for hit in says(Settings(settings))(Judged(text, "generic"))
+    ]
+    assert found == [(27, 36)]
 
 
 def test_a_rule_may_excuse_questions_and_say_when_it_does_not_hold() -> None:
