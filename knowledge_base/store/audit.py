@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Text, func, insert, select, text, type_coerce
+from sqlalchemy import ColumnElement, Text, func, insert, select, text, type_coerce
 from sqlalchemy.orm import Session
 
 from knowledge_base.store.columns import canonical_json
@@ -172,10 +172,10 @@ class _Walk:
         self._ranks: dict[str, int] | None = None
         self._named = False  # whether the entry before is known to be wrong already
 
-    def take(self, row: _Row) -> None:
+    def take(self, row: Row) -> None:
         """The next entry."""
         self.length += 1
-        if row.hash != _own_hash(row, seq=row.seq) or row.seq < 1:
+        if not row.whole:
             self._ranks = _ranks(self._session) if self._ranks is None else self._ranks
             self.problems.append(_explain(row, self._ranks))
             self._named = True
@@ -195,7 +195,9 @@ class _Walk:
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class Row:
+    """An entry as it is stored."""
+
     seq: int
     at: datetime
     actor: str
@@ -205,6 +207,11 @@ class _Row:
     previous_hash: str
     hash: str
 
+    @property
+    def whole(self) -> bool:
+        """Whether its hash is the hash of what it says."""
+        return self.seq > 0 and self.hash == _own_hash(self, seq=self.seq)
+
 
 def _end(session: Session) -> tuple[int, str]:
     newest = session.execute(
@@ -213,7 +220,19 @@ def _end(session: Session) -> tuple[int, str]:
     return (0, GENESIS) if newest is None else (newest.seq, newest.hash)
 
 
-def _rows(session: Session, *, after: int | None = None) -> Iterator[_Row]:
+def rows_at(session: Session, seqs: Collection[int]) -> Iterator[Row]:
+    """The entries of these numbers, in order; those that do not exist are left out."""
+    ordered = sorted(seqs)
+    for start in range(0, len(ordered), _PAGE):
+        page = ordered[start : start + _PAGE]
+        yield from _read(session, AuditRow.seq.in_(page))
+
+
+def _rows(session: Session, *, after: int | None = None) -> Iterator[Row]:
+    return _read(session, None if after is None else AuditRow.seq > after)
+
+
+def _read(session: Session, condition: ColumnElement[bool] | None) -> Iterator[Row]:
     columns: Sequence[Any] = (
         AuditRow.seq,
         AuditRow.at,
@@ -225,12 +244,12 @@ def _rows(session: Session, *, after: int | None = None) -> Iterator[_Row]:
         AuditRow.hash,
     )
     statement = select(*columns).order_by(AuditRow.seq).execution_options(yield_per=_PAGE)
-    result = session.execute(statement if after is None else statement.where(AuditRow.seq > after))
+    result = session.execute(statement if condition is None else statement.where(condition))
     for row in result:
-        yield _Row(*row)
+        yield Row(*row)
 
 
-def _own_hash(row: _Row, *, seq: int) -> str:
+def _own_hash(row: Row, *, seq: int) -> str:
     """`link_hash` of a stored row, with the detail byte for byte as it is stored."""
     at = row.at.astimezone(UTC).isoformat()
     payload = (
@@ -258,7 +277,7 @@ def _ranks(session: Session) -> dict[str, int]:
     return ranks
 
 
-def _explain(row: _Row, ranks: dict[str, int]) -> ChainProblem:
+def _explain(row: Row, ranks: dict[str, int]) -> ChainProblem:
     if row.seq < 1:
         message = (
             f"entry {row.seq} is not part of the chain, which begins with entry 1: it was added"
@@ -277,7 +296,7 @@ def _rewritten(seq: int) -> ChainProblem:
     return ChainProblem(seq=seq, kind="changed", message=message)
 
 
-def _begun(row: _Row) -> ChainProblem:
+def _begun(row: Row) -> ChainProblem:
     message = f"entry {row.seq} does not begin the chain: it names an entry before it"
     return ChainProblem(seq=row.seq, kind="changed", message=message)
 

@@ -65,6 +65,20 @@ def lock(session: Session, outbox_id: str) -> OutboxRow | None:
     ).one_or_none()
 
 
+def queued_from(session: Session, draft_id: str) -> tuple[dict[str, Any], ...]:
+    """The replies that were made from a draft."""
+    statement = select(
+        OutboxRow.id.label("outbox_id"),
+        OutboxRow.text,
+        OutboxRow.text_sha256,
+        OutboxRow.judged_sha256,
+        OutboxRow.revision_id,
+        OutboxRow.verdict,
+        OutboxRow.verdict_outcome,
+    ).where(OutboxRow.draft_id == draft_id)
+    return tuple(dict(row) for row in session.execute(statement).mappings())
+
+
 def lock_head(session: Session, *, now: datetime) -> tuple[OutboxRow, ConversationRow] | None:
     """The reply that has been due longest among those that are first in their conversation."""
     earlier = aliased(OutboxRow)

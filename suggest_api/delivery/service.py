@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -225,6 +226,11 @@ def get(session: Session, outbox_id: str) -> Delivery:
 def of_conversation(session: Session, conversation_id: str) -> tuple[Delivery, ...]:
     """The replies of a conversation, in order."""
     return repository.deliveries(session, conversation_id=conversation_id)
+
+
+def queued_from(session: Session, draft_id: str) -> tuple[dict[str, Any], ...]:
+    """What was queued from a draft: id, text, hashes, revision and verdict of each reply, as they are stored."""
+    return repository.queued_from(session, draft_id)
 
 
 def attention(session: Session) -> tuple[Delivery, ...]:

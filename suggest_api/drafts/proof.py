@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from knowledge_base.errors import FirstlineError, NotFound
+from knowledge_base.errors import FirstlineError, NotFound, ProofFailed
 from knowledge_base.policy import Policy, Verdict, judge
 from knowledge_base.snippet import Revision
 from knowledge_base.store import repository as revisions
+from knowledge_base.store.revisions import subject
+from knowledge_base.store.trail import entries_about
 from knowledge_base.wording import Filled, fill, measure
-from suggest_api.drafts import service
+from suggest_api.drafts import repository, service, trail
+from suggest_api.drafts.check import Check, failed, same
 from suggest_api.drafts.model import Draft, difference, length_json, proof_hash, spans_json
-from suggest_api.values import CONTEXT_LAYER, METADATA_LAYER, sha256
+from suggest_api.values import CONTEXT_LAYER, METADATA_LAYER, canonical_json, sha256
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One part of a proof, recomputed. `holds` None means that it could not be recomputed; `detail` says why."""
-
-    part: str
-    holds: bool | None
-    detail: str = ""
+# (approved text, final text) -> the drift as it is stored with a verdict
+Drift = Callable[[str, str], Mapping[str, Any]]
+# (session, draft id) -> what was queued from it
+Replies = Callable[[Session, str], Sequence[trail.Sent]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,22 +86,39 @@ class ProofReport:
         }
 
 
-def verify(session: Session, draft_id: str, *, policy: Policy | None) -> ProofReport:
-    """Rebuild a draft and recompute its proof. Raises NotFound; a part that differs is reported, not raised."""
-    draft = service.get(session, draft_id)
-    checks = [*_seal(draft), *_columns(draft)]
+def verify(
+    session: Session,
+    draft_id: str,
+    *,
+    policy: Policy | None,
+    drift: Drift,
+    replies: Replies,
+) -> ProofReport:
+    """Rebuild a draft and recompute its proof; a part that differs is reported, not raised.
+
+    Everything is compared: the stored row with its proof, the proof with the revision, both with what the audit
+    chain recorded, the verdicts with the policy (where it is the one that gave them), the drift, and the reply
+    that was queued. `drift` measures how far a final text is from an approved one; `replies` gives what was
+    queued from the draft. Raises NotFound, and ProofFailed when the row itself cannot be read any more.
+    """
+    draft = _readable(session, draft_id)
+    checks = [*_seal(draft), *_spelling(session, draft), *_columns(draft)]
     revision = _revision(session, draft)
     filled: Filled | None = None
     if revision is None:
-        detail = f"revision {draft.revision_id} is not in the database"
+        detail = f"revision {draft.revision_id} is not in the database, or cannot be read"
         checks.append(Check(part="revision", holds=False, detail=detail))
     else:
         checks.extend(_approval(draft, revision))
+        checks.extend(_recorded_revision(session, revision))
         filled, check = _rebuild(draft, revision)
         checks.append(check)
         if filled is not None:
             checks.extend(_text(draft, filled))
-    checks.extend(_verdicts(draft, policy))
+    checks.extend(_verdicts(draft, policy, drift))
+    checks.extend(_recall(session, draft))
+    checks.extend(trail.of_draft(draft, entries_about(session, [f"draft:{draft.id}"])))
+    checks.extend(_replies(session, draft, replies(session, draft.id)))
     changed = draft.final_text is not None
     return ProofReport(
         draft=draft,
@@ -112,18 +128,34 @@ def verify(session: Session, draft_id: str, *, policy: Policy | None) -> ProofRe
     )
 
 
-def _same(part: str, stored: Any, found: Any) -> Check:
-    if stored == found:
-        return Check(part=part, holds=True)
-    return Check(part=part, holds=False, detail=f"the proof says {stored!r}, found {found!r}")
+def _readable(session: Session, draft_id: str) -> Draft:
+    try:
+        draft = service.get(session, draft_id)
+    except (ValueError, TypeError) as error:
+        msg = f"draft {draft_id}: a stored column cannot be read: {error}"
+        raise ProofFailed(msg) from error
+    for part, value in (("proof", draft.proof), ("final_verdict", draft.final_verdict)):
+        if not isinstance(value, dict) and (part == "proof" or value is not None):
+            msg = f"draft {draft_id}: {part} is not what was written: a JSON object"
+            raise ProofFailed(msg)
+    return draft
 
 
 def _seal(draft: Draft) -> Iterator[Check]:
     """The proof against its own hash, and the text against its."""
-    yield _same("proof_sha256", draft.proof_sha256, proof_hash(draft.proof))
-    yield _same("text_sha256", draft.proof.get("text_sha256"), sha256(draft.text))
-    yield _same("text_sha256 (stored)", draft.text_sha256, sha256(draft.text))
-    yield _same("length", draft.proof.get("length"), length_json(measure(draft.text)))
+    yield same("proof_sha256", draft.proof_sha256, proof_hash(draft.proof))
+    yield same("text_sha256", draft.proof.get("text_sha256"), sha256(draft.text))
+    yield same("text_sha256 (stored)", draft.text_sha256, sha256(draft.text))
+    yield same("length", draft.proof.get("length"), length_json(measure(draft.text)))
+
+
+def _spelling(session: Session, draft: Draft) -> Iterator[Check]:
+    """The stored JSON, byte for byte."""
+    stored = repository.as_stored(session, draft.id)
+    for part, value in (("proof", dict(draft.proof)), ("final_verdict", draft.final_verdict)):
+        written = None if value is None else canonical_json(value)
+        if stored[part] != written:
+            yield failed(f"{part} (stored)", "it is not spelled as it was written")
 
 
 def _columns(draft: Draft) -> Iterator[Check]:
@@ -140,27 +172,54 @@ def _columns(draft: Draft) -> Iterator[Check]:
         "created_at": draft.created_at.isoformat(),
     }
     for part, found in row.items():
-        yield _same(part, draft.proof.get(part), found)
+        yield same(part, draft.proof.get(part), found)
 
 
 def _revision(session: Session, draft: Draft) -> Revision | None:
     try:
         return revisions.get_revision(session, draft.revision_id)
-    except NotFound:
+    except (NotFound, ValueError, TypeError):
         return None
 
 
 def _approval(draft: Draft, revision: Revision) -> Iterator[Check]:
     """The revision that was approved, by whom and when; its content against its hash."""
     proof = draft.proof
-    yield _same("revision", proof.get("revision"), revision.number)
-    yield _same("snippet_key (revision)", proof.get("snippet_key"), revision.key)
-    yield _same("content_hash", proof.get("content_hash"), revision.content.content_hash)
-    yield _same("content_hash (stored)", revision.content_hash, revision.content.content_hash)
-    yield _same("author", proof.get("author"), revision.author)
-    yield _same("approved_by", proof.get("approved_by"), revision.approved_by)
+    yield same("revision", proof.get("revision"), revision.number)
+    yield same("snippet_key (revision)", proof.get("snippet_key"), revision.key)
+    yield same("content_hash", proof.get("content_hash"), revision.content.content_hash)
+    yield same("content_hash (stored)", revision.content_hash, revision.content.content_hash)
+    yield same("author", proof.get("author"), revision.author)
+    yield same("approved_by", proof.get("approved_by"), revision.approved_by)
     at = revision.approved_at
-    yield _same("approved_at", proof.get("approved_at"), None if at is None else at.isoformat())
+    yield same("approved_at", proof.get("approved_at"), None if at is None else at.isoformat())
+
+
+def _recorded_revision(session: Session, revision: Revision) -> Iterator[Check]:
+    entries = entries_about(session, [subject(revision.key, revision.number)])
+    approved = repository.approved_hash(session, revision.id)
+    yield from trail.of_revision(revision, entries, approved_hash=approved)
+
+
+def _recall(session: Session, draft: Draft) -> Iterator[Check]:
+    """A draft is withdrawn by the recall of the revision that it was made from, and by no other."""
+    if draft.recall_id is None:
+        return
+    recalled = repository.recalled_revision(session, draft.recall_id)
+    if recalled is None or recalled[0] != draft.revision_id or recalled[1] < draft.created_at:
+        yield failed("recall_id", f"recall {draft.recall_id} did not pull what this draft says")
+    else:
+        yield Check(part="recall_id", holds=True)
+
+
+def _replies(session: Session, draft: Draft, sent: Sequence[trail.Sent]) -> Iterator[Check]:
+    if draft.conversation_id is None:
+        if sent:
+            yield failed("conversation_id", "it was queued in a conversation, and names none")
+        return
+    entries = entries_about(session, [f"conversation:{draft.conversation_id}"])
+    queued = [entry for entry in entries if entry.action == "reply.queue"]
+    yield from trail.of_reply(draft, sent, queued)
 
 
 def _rebuild(draft: Draft, revision: Revision) -> tuple[Filled | None, Check]:
@@ -176,16 +235,25 @@ def _rebuild(draft: Draft, revision: Revision) -> tuple[Filled | None, Check]:
 
 
 def _text(draft: Draft, filled: Filled) -> Iterator[Check]:
-    yield _same("spans", draft.proof.get("spans"), spans_json(filled.spans))
+    yield same("spans", draft.proof.get("spans"), spans_json(filled.spans))
 
 
-def _verdicts(draft: Draft, policy: Policy | None) -> Iterator[Check]:
+def _verdicts(draft: Draft, policy: Policy | None, drift: Drift) -> Iterator[Check]:
     stored = draft.proof.get("verdict")
     yield _verdict("verdict", stored, draft.text, draft, policy)
     version = stored.get("policy_version") if isinstance(stored, dict) else None
-    yield _same("policy_version", draft.proof.get("policy_version"), version)
-    if draft.final_text is not None:
-        yield _verdict("final verdict", draft.final_verdict, draft.final_text, draft, policy)
+    yield same("policy_version", draft.proof.get("policy_version"), version)
+    if draft.final_text is None:
+        if draft.final_verdict is not None:
+            yield failed("final verdict", "there is one, and no final text")
+        return
+    yield _verdict("final verdict", draft.final_verdict, draft.final_text, draft, policy)
+    if draft.final_verdict is None or "drift" not in draft.final_verdict:
+        detail = "it was not stored with this verdict"
+        yield Check(part="drift", holds=None, detail=detail)
+    else:
+        measured = dict(drift(draft.text, draft.final_text))
+        yield same("drift", draft.final_verdict["drift"], measured)
 
 
 def _verdict(part: str, stored: Any, text: str, draft: Draft, policy: Policy | None) -> Check:
@@ -205,7 +273,10 @@ def _verdict(part: str, stored: Any, text: str, draft: Draft, policy: Policy | N
         now = (
             "no policy is loaded" if policy is None else f"the policy is now {policy.version[:12]}"
         )
-        detail = f"given by policy {verdict.policy_version[:12]}, {now}: not judged again"
+        detail = (
+            f"given by policy {verdict.policy_version[:12]}, {now}: not judged again; that it was given on this"
+            " text, lets it out and is sealed was checked"
+        )
         return Check(part=part, holds=None, detail=detail)
     locale = str(draft.proof.get("locale", "en"))
     fresh = judge(policy, text, channel=draft.channel, locale=locale)
@@ -215,5 +286,5 @@ def _verdict(part: str, stored: Any, text: str, draft: Draft, policy: Policy | N
         worst = "warn" if fresh.outcome.value == "pass" else fresh.outcome.value
         expected = {**fresh.to_json(), "outcome": worst}
         found = {**verdict.to_json(), "findings": [f.to_json() for f in on_text]}
-        return _same(part, found, expected)
-    return _same(part, verdict.to_json(), fresh.to_json())
+        return same(part, found, expected)
+    return same(part, verdict.to_json(), fresh.to_json())

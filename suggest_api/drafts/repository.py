@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Text, insert, select, type_coerce, update
 from sqlalchemy.orm import Session
 
+from knowledge_base.store.curation_tables import RecallRow
+from knowledge_base.store.tables import RevisionRow
 from suggest_api.drafts.model import Draft, DraftState
 from suggest_api.storage.tables import DraftRow
 from suggest_api.values import Use
@@ -30,6 +33,27 @@ def get(session: Session, draft_id: str, *, lock: bool = False) -> Draft | None:
     values: dict[str, Any] = dict(row)
     values["use"], values["state"] = Use(values["use"]), DraftState(values["state"])
     return Draft(**values)
+
+
+def as_stored(session: Session, draft_id: str) -> dict[str, str | None]:
+    """The JSON of a draft as the text that is stored: another spelling of the same value is a change."""
+    columns = (
+        type_coerce(_TABLE.c[name], Text).label(name) for name in ("proof", "final_verdict")
+    )
+    row = session.execute(select(*columns).where(DraftRow.id == draft_id)).mappings().one()
+    return dict(row)
+
+
+def approved_hash(session: Session, revision_id: int) -> str | None:
+    """The hash that an approval was bound to."""
+    return session.scalar(select(RevisionRow.approved_hash).where(RevisionRow.id == revision_id))
+
+
+def recalled_revision(session: Session, recall_id: int) -> tuple[int, datetime] | None:
+    """The revision that a recall pulled, and when; None if there is no such recall."""
+    statement = select(RecallRow.revision_id, RecallRow.at).where(RecallRow.id == recall_id)
+    row = session.execute(statement).first()
+    return None if row is None else (row.revision_id, row.at)
 
 
 def save(session: Session, draft: Draft) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from knowledge_base.errors import NotFound
 from knowledge_base.store import audit
-from suggest_api.drafts import model, repository
+from suggest_api.drafts import model, repository, trail
 from suggest_api.drafts.model import Draft, Offer
 from suggest_api.values import CheckedText, sha256
 
@@ -100,8 +100,10 @@ def _step(
         "snippet_key": after.snippet_key,
         "revision_id": after.revision_id,
         "proof_sha256": after.proof_sha256,
+        "before_sha256": sha256(before.outgoing_text),
         "text_sha256": sha256(after.outgoing_text),
         "edited": after.final_text is not None,
+        **trail.recorded_hashes(after),
     }
     audit.append(
         session,

@@ -15,7 +15,7 @@ take no session: they decide themselves what is committed before a network or th
     reply       the final text is judged again and queued                       (conversation)
     deliver     the queue is sent, receipts come back as events                 (delivery)
     feedback    what became of a draft                                          (feedback)
-    prove       the draft, rebuilt byte for byte from what is stored            (drafting)
+    prove       the draft, rebuilt byte for byte from what is stored            (proving)
 
 Beside the story: `needs_care` for whoever answers; `thread`, `stored_events` and `replay_event` for those who
 look; `readiness`, `count_backlog` and `checkpoint` for whoever runs the service (operating).
@@ -26,9 +26,10 @@ from suggest_api.flow.circumstances import needs_care
 from suggest_api.flow.conversation import claim, judge_reply, release, reply, thread
 from suggest_api.flow.delivery import deliver
 from suggest_api.flow.desk import Desk
-from suggest_api.flow.drafting import judge, prove, suggest
+from suggest_api.flow.drafting import judge, suggest
 from suggest_api.flow.feedback import feedback
 from suggest_api.flow.operating import PartState, checkpoint, count_backlog, readiness
+from suggest_api.flow.proving import prove
 from suggest_api.flow.reception import ingest, receive, replay_event, stored_events
 
 __all__ = [

@@ -29,7 +29,7 @@ from suggest_api.errors import (
 )
 from suggest_api.flow import circumstances
 from suggest_api.flow.desk import Desk
-from suggest_api.values import Author, CheckedText, Owner, Use
+from suggest_api.values import Author, CheckedText, Owner, Use, canonical_json, sha256
 
 REWRITTEN = "rewritten"  # why a draft is dismissed when the text it became is another one
 
@@ -201,6 +201,7 @@ def queue(
         "text_sha256": checked.sha256,
         "policy_version": checked.verdict.policy_version,
         "verdict": checked.verdict.outcome.value,
+        "verdict_sha256": sha256(canonical_json(checked.verdict_json())),
         "rules": sorted({finding.rule_id for finding in checked.verdict.findings}),
         "reason": reason,
     }

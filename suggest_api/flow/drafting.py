@@ -18,7 +18,6 @@ from suggest_api.compliance.model import Circumstances, findings
 from suggest_api.compliance.service import LOCALE as DEFAULT_LOCALE
 from suggest_api.conversations import service as conversations
 from suggest_api.conversations.model import Conversation
-from suggest_api.drafts import proof
 from suggest_api.drafts import service as drafts
 from suggest_api.drafts.model import Offer
 from suggest_api.errors import Refused, Unprocessable
@@ -131,11 +130,6 @@ def suggest(desk: Desk, request: SuggestionRequest) -> SuggestionResponse:
 def judge(desk: Desk, text: str, *, channel: str) -> Verdict:
     """The verdict on any text, while somebody types it. Raises PolicyUnavailable."""
     return compliance.judge(desk.policy, text, channel=channel)
-
-
-def prove(desk: Desk, session: Session, draft_id: str) -> proof.ProofReport:
-    """Rebuild a draft from the stored revision and slot values, and recompute its proof. Raises NotFound."""
-    return proof.verify(session, draft_id, policy=desk.policy)
 
 
 def _conversation(session: Session, request: SuggestionRequest) -> Conversation | None:
