@@ -1,15 +1,15 @@
 """Find the audit entries about one thing without reading the whole chain.
 
-Revision: 0007
-Follows: 0006
+Revision: 0009
+Follows: 0008
 """
 
 from __future__ import annotations
 
 from alembic import op
 
-revision = "0007"
-down_revision = "0006"
+revision = "0009"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 
