@@ -14,6 +14,8 @@ FirstlineError
 │   ├── GenerationCorrupt      a file is missing, truncated or changed
 │   ├── GenerationForeign      made by another encoder or format version
 │   ├── NothingToBuild         there is no approved snippet
+│   ├── GateRefused            a candidate loses more questions than the limits allow
+│   ├── StaleCandidate         what is live changed since the candidate was compared with it
 │   └── NothingToTune          there are too few approved phrasings to learn from
 ├── EncoderError               an encoder that cannot be used
 │   ├── EncoderMissing         none was exported yet
@@ -90,6 +92,23 @@ class GenerationForeign(GenerationError):
 
 class NothingToBuild(GenerationError):
     """There is no approved snippet to build a generation from."""
+
+
+class GateRefused(GenerationError):
+    """A candidate loses more questions than the limits allow; `report` has them, `publication` is its id."""
+
+    def __init__(self, message: str, *, report: object, publication: int) -> None:
+        super().__init__(message)
+        self.report = report
+        self.publication = publication
+
+
+class StaleCandidate(GenerationError):
+    """What is live changed since the comparison; `publication` is the id of the one that is compared anew."""
+
+    def __init__(self, message: str, *, publication: int) -> None:
+        super().__init__(message)
+        self.publication = publication
 
 
 class NothingToTune(GenerationError):

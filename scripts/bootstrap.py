@@ -199,7 +199,7 @@ def fill(journal: Journal) -> None:
     exporter = digest(knowledge / "index", lock_file, str(home()))
     content = digest(CONTENT / "snippets", database, str(home()))
     builder = digest(
-        knowledge / "index", knowledge / "ranking", knowledge / "publish.py", lock_file
+        knowledge / "index", knowledge / "ranking", knowledge / "publish", lock_file
     )
 
     def step(title: str, name: str, inputs: str, present: Path, *commands: list[str]) -> None:

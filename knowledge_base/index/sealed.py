@@ -44,12 +44,28 @@ def canonical(value: Any) -> bytes:
 
 
 @contextmanager
-def lock(parent: Path) -> Iterator[None]:
-    """One writer at a time in this folder; the operating system releases it when the process dies."""
+def lock(parent: Path, name: str = ".lock") -> Iterator[None]:
+    """One writer at a time in this folder; the operating system releases it when the process dies.
+
+    Another `name` is another lock: what takes long must not hold up what is quick.
+    """
     parent.mkdir(parents=True, exist_ok=True)
-    with (parent / ".lock").open("a") as stream:
+    with (parent / name).open("a") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
         yield
+
+
+@contextmanager
+def try_lock(parent: Path, name: str = ".lock") -> Iterator[bool]:
+    """The same lock when it is free now; yields whether it was."""
+    parent.mkdir(parents=True, exist_ok=True)
+    with (parent / name).open("a") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
 
 
 def temporary_folder(parent: Path) -> Path:

@@ -98,11 +98,22 @@ class Ranker:
         self._generation = generation
         self._encoder = encoder
         self._counts = generation.rows.counts
+        self._known: dict[str, int] | None = None  # made when it is first asked for
+
+    @property
+    def generation(self) -> Generation:
+        """What it ranks with."""
+        return self._generation
 
     @property
     def build_id(self) -> str:
         """Of the generation."""
         return self._generation.build_id
+
+    @property
+    def encoder(self) -> Encoder:
+        """What turns questions into vectors."""
+        return self._encoder
 
     @property
     def encoder_fingerprint(self) -> str:
@@ -128,6 +139,14 @@ class Ranker:
     def calibration(self) -> Calibration:
         """The weights, the thresholds and what they rest on."""
         return self._calibration
+
+    def same_answer(self, one: str, other: str) -> bool:
+        """Whether two snippets, by key, are one answer in two wordings (see `variants`)."""
+        known = self._positions()
+        if one not in known or other not in known:
+            return False
+        variant = self._head.variant
+        return bool(variant[known[one]] == variant[known[other]])
 
     def rank(
         self,
@@ -162,6 +181,11 @@ class Ranker:
         elif candidates[0].confidence < threshold:
             reason = LOW_CONFIDENCE
         return Ranking(candidates, reason is not None, reason, threshold, self.build_id, timings)
+
+    def _positions(self) -> dict[str, int]:
+        if self._known is None:
+            self._known = {s.key: i for i, s in enumerate(self._generation.rows.snippets)}
+        return self._known
 
     def _candidates(
         self,

@@ -33,9 +33,12 @@ __all__ = [
     "add_revision",
     "all_live",
     "approve",
+    "approved_ids",
     "approved_revisions",
     "get_revision",
+    "given_up_keys",
     "go_live",
+    "live_ids",
     "live_revision",
     "live_revisions",
     "live_set_version",
@@ -138,6 +141,25 @@ def all_live(session: Session) -> list[Revision]:
     """Everything that is published, by key in code points."""
     found = _read(session, select(*COLUMNS).where(LIVE))
     return sorted(found, key=lambda revision: revision.key)
+
+
+def live_ids(session: Session) -> set[int]:
+    """The ids of everything that is published."""
+    return set(session.scalars(select(TABLE.c.id).where(LIVE)))
+
+
+def approved_ids(session: Session) -> set[int]:
+    """The ids of everything that is approved, published or not."""
+    return set(session.scalars(select(TABLE.c.id).where(TABLE.c.status == Status.APPROVED.value)))
+
+
+def given_up_keys(session: Session) -> set[str]:
+    """Snippets of which something was approved once and nothing is now: retired or recalled on purpose."""
+    approved = select(TABLE.c.snippet_key).where(TABLE.c.status == Status.APPROVED.value)
+    retired = select(TABLE.c.snippet_key).where(
+        TABLE.c.status == Status.RETIRED.value, TABLE.c.snippet_key.not_in(approved)
+    )
+    return set(session.scalars(retired))
 
 
 def _newest(approved: list[Revision], *, now: datetime | None) -> Revision:

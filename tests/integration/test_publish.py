@@ -22,6 +22,7 @@ from knowledge_base.errors import (
 )
 from knowledge_base.home import Home
 from knowledge_base.index import generation, sealed
+from knowledge_base.publish import switching
 from knowledge_base.snippet import SnippetContent
 from knowledge_base.store import audit, migrate, repository
 from knowledge_base.store.engine import open_engine, read_session, write_session
@@ -158,7 +159,7 @@ def test_status_names_what_is_wrong_with_the_live_generation(
 def test_rollback_verifies_first_and_leaves_an_audit_row(
     home: Home, sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publish, "_encoder_of", lambda _home, _loaded, threads=None: ENCODER)
+    monkeypatch.setattr(switching, "encoder_of", lambda _home, _loaded: ENCODER)
     _shop(sqlite_engine)
     first = _build(home, sqlite_engine)
     _approve(sqlite_engine, [SnippetContent(key="new.one", text="New words.")])
@@ -219,6 +220,7 @@ from pathlib import Path
 from knowledge_base import publish
 from knowledge_base.home import Home
 from knowledge_base.index import generation, sealed
+from knowledge_base.publish import switching
 from knowledge_base.store.engine import open_engine
 from tests.fixtures_generation import WordHashEncoder
 
