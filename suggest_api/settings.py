@@ -142,6 +142,29 @@ class Settings(BaseSettings):
         lt=1,
         description="Share of customers' questions that no snippet answers, as `firstline kb build` assumes it.",
     )
+    max_lost: int = Field(
+        default=0,
+        ge=0,
+        description="Golden questions that a publication may lose beyond those that it gains.",
+    )
+    max_lost_share: float = Field(
+        default=0.05,
+        ge=0,
+        le=1,
+        description="Share of the golden questions answered as expected before that a publication may lose,"
+        " whatever it gains.",
+    )
+    max_lost_accepted: float = Field(
+        default=0.02,
+        ge=0,
+        le=1,
+        description="Share of customers' questions with an accepted answer that a publication may lose beyond"
+        " those that it gains.",
+    )
+    auto_publish: bool = Field(
+        default=False,
+        description="1 publishes by itself what was approved and passes the gate.",
+    )
     desk_key: SecretStr | None = Field(
         default=None,
         description="API key with the scope `assist`, with which the bot asks for answers.",

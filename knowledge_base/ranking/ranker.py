@@ -101,19 +101,9 @@ class Ranker:
         self._known: dict[str, int] | None = None  # made when it is first asked for
 
     @property
-    def generation(self) -> Generation:
-        """What it ranks with."""
-        return self._generation
-
-    @property
     def build_id(self) -> str:
         """Of the generation."""
         return self._generation.build_id
-
-    @property
-    def encoder(self) -> Encoder:
-        """What turns questions into vectors."""
-        return self._encoder
 
     @property
     def encoder_fingerprint(self) -> str:
