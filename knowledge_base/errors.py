@@ -8,7 +8,8 @@ FirstlineError
 ├── WorkflowError              a transition that is not allowed
 │   ├── SamePerson             the approver is the author
 │   ├── PolicyBlocked          the text breaks a blocking rule
-│   └── StaleRevision          someone else changed it in between
+│   ├── StaleRevision          someone else changed it in between
+│   └── EditConflict           someone else saved another revision while this one was written
 ├── NotFound                   no such snippet, revision, generation or draft
 ├── GenerationError            an index generation that cannot be used
 │   ├── GenerationCorrupt      a file is missing, truncated or changed
@@ -28,6 +29,11 @@ FirstlineError
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from knowledge_base.snippet import Revision
 
 
 class FirstlineError(Exception):
@@ -72,6 +78,14 @@ class PolicyBlocked(WorkflowError):
 
 class StaleRevision(WorkflowError):
     """Someone else changed the same thing in between."""
+
+
+class EditConflict(WorkflowError):
+    """Someone else saved another revision while this one was written; `theirs` is that revision."""
+
+    def __init__(self, message: str, *, theirs: Revision) -> None:
+        super().__init__(message)
+        self.theirs = theirs
 
 
 class NotFound(FirstlineError):

@@ -174,6 +174,28 @@ def due_for_verification(
     return verified_until or revision.approved_at + REVERIFY_AFTER
 
 
+def verify_again(
+    revision: Revision,
+    *,
+    by: str,
+    teams: Collection[str],
+    path: Sequence[str] = ONE_APPROVER,
+) -> None:
+    """Whether `by` may stand by a live revision for another while.
+
+    Raises WorkflowError unless it is live and one of the teams is on its path, SamePerson for its author.
+    """
+    if not revision.live:
+        msg = f"{_name(revision)} is not live: there is nothing to verify"
+        raise WorkflowError(msg)
+    _refuse_author(revision, by=by, verb="verify")
+    if "*" not in teams and ANY_TEAM not in path and not set(teams) & set(path):
+        msg = (
+            f"{_name(revision)} is signed off by {', '.join(path)}: {by} does not approve for them"
+        )
+        raise WorkflowError(msg)
+
+
 def _refuse_author(revision: Revision, *, by: str, verb: str) -> None:
     if by == revision.author:
         msg = f"{_name(revision)} was written by {by}: somebody else has to {verb} it"

@@ -34,6 +34,7 @@ TABLE: tuple[tuple[type[Exception], int, str, str], ...] = (
     (kb.SamePerson, 403, "two-people", "Two people are needed"),
     (kb.PolicyBlocked, 422, "policy-blocked", "A policy rule blocks this text"),
     (kb.StaleRevision, 409, "changed-meanwhile", "It changed in the meantime"),
+    (kb.EditConflict, 409, "edit-conflict", "Somebody else saved it while you were writing"),
     (kb.NotFound, 404, "not-found", "There is no such thing"),
     (kb.GenerationError, 503, "no-generation", "No index generation is usable"),
     (kb.EncoderError, 503, "no-encoder", "No encoder is usable"),

@@ -204,20 +204,35 @@ def verdict_on(policy: Policy, content: SnippetContent) -> Verdict:
 def _retire(
     session: Session, before: Revision, after: Revision, *, action: str, by: str, now: datetime
 ) -> Revision:
-    """Retire a revision and those that it had replaced: approved, older, and not live."""
-    older = session.execute(
-        select(*COLUMNS).where(
-            TABLE.c.snippet_key == before.key,
-            TABLE.c.number < before.number,
-            TABLE.c.status == Status.APPROVED.value,
-            TABLE.c.live.is_(False),
-        )
-    ).all()
+    """Retire a revision and those that it had replaced: approved, older, and not live.
+
+    A draft replaced nothing, and one that waits for publication only those that waited before it.
+    """
+    since = 0 if before.live else _live_number(session, before.key)
+    approved = before.status is Status.APPROVED
+    older = (
+        ()
+        if not approved
+        else session.execute(
+            select(*COLUMNS).where(
+                TABLE.c.snippet_key == before.key,
+                TABLE.c.number < before.number,
+                TABLE.c.number > since,
+                TABLE.c.status == Status.APPROVED.value,
+                TABLE.c.live.is_(False),
+            )
+        ).all()
+    )
     for row in older:
         replaced = to_revision(row)
         gone = workflow.retire(replaced, by=by, at=now)
         _move(session, replaced, gone, action="revision.retire", by=by, now=now, detail={})
     return _move(session, before, after, action=action, by=by, now=now, detail={})
+
+
+def _live_number(session: Session, key: str) -> int:
+    live = select(TABLE.c.number).where(TABLE.c.snippet_key == key, LIVE)
+    return session.execute(live).scalar() or 0
 
 
 def state(revision: Revision) -> dict[str, Any]:

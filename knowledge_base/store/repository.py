@@ -43,6 +43,7 @@ __all__ = [
     "live_revisions",
     "live_set_version",
     "live_versions",
+    "lock_newest",
     "recall",
     "reopen",
     "retire",
@@ -66,7 +67,7 @@ def add_revision(
     Raises ContentError when it is word for word the newest revision of the snippet.
     """
     person = ensure_person(session, author, now=now)
-    newest = _lock_newest(session, content.key, now=now)
+    newest = lock_newest(session, content.key, now=now)
     same = newest is not None and newest.content_hash == content.content_hash
     if newest is not None and same and newest.status is not Status.RETIRED:
         msg = f"{content.key} already says exactly this (revision {newest.number}): nothing to add"
@@ -204,7 +205,7 @@ def ensure_snippets(session: Session, keys: Sequence[str], *, now: datetime) -> 
     session.execute(statement, [{"key": key, "created_at": now} for key in sorted(keys)])
 
 
-def _lock_newest(session: Session, key: str, *, now: datetime) -> Revision | None:
+def lock_newest(session: Session, key: str, *, now: datetime) -> Revision | None:
     """The newest revision, with the snippet locked so that nobody takes the next number in between."""
     ensure_snippets(session, [key], now=now)
     session.execute(select(SnippetRow.key).where(SnippetRow.key == key).with_for_update())

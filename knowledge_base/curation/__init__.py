@@ -1,0 +1,1 @@
+"""What content teams do with snippets beyond one workflow step: write, look over, verify again."""
