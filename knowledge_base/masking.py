@@ -124,6 +124,7 @@ _NAMES = (
 _WORD = regex.compile(r"[\p{L}\p{M}]++")
 _SHORTEST_NAME = 2  # letters: a single one is in every text
 _MARK = regex.compile(rf"{OPEN}[a-z]+{CLOSE}")
+_LOOSE = regex.compile(r"\s+([,.;:!?)])")  # punctuation that has lost its word
 
 Place = tuple[int, int, str]
 Mask = Callable[[str], str]
@@ -166,7 +167,10 @@ class Masker:
 
 def without_marks(text: str) -> str:
     """The words that remain beside the marks: what is encoded, and what becomes a phrasing."""
-    return " ".join(_MARK.sub(" ", text).split())
+    if OPEN not in text:
+        return " ".join(text.split())
+    rest = " ".join(_MARK.sub(" ", text).split())
+    return _LOOSE.sub(r"\1", rest).strip(" ,;:-–(")
 
 
 def _by_pattern(judged: Judged) -> Iterator[Place]:

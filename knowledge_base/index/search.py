@@ -94,6 +94,17 @@ class FaissIndex:
                 return _nearest(self._vectors, query, np.sort(rows), wanted)
             asked = min(total, asked * 2)
 
+    def search_many(
+        self, queries: Vectors, *, k: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Rows and similarities ([n, k] each) of many queries at once, as FAISS sums them; -1 where there are
+        no more. Quicker than one by one, and for reports only: nothing is summed again, ties stay as they come.
+        """
+        found, labels = self._index.search(
+            np.ascontiguousarray(queries), min(k, len(self._vectors))
+        )
+        return labels.astype(np.int64), found
+
 
 def write_faiss(vectors: Vectors, path: Path) -> IndexKind:
     """Write the index that is the faster one for so many rows; returns what it is, for the manifest.

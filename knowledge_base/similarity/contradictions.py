@@ -69,7 +69,7 @@ _STOP_WORDS = (
     "a an the you your yours we our us it its they them their i my me he she is are was were be been being am do"
     " does did can could may might will would shall should must have has had to of in on at by for from and or as"
     " that this these those there here then so if when while which who what where how please sorry thank thanks"
-    " yes also too just very need needs needed not no"
+    " yes also too just very need needs needed not no within up than about around usually already still again"
 )
 _STOP = frozenset(_STOP_WORDS.split())
 
@@ -92,8 +92,9 @@ class Clash:
 
 @dataclass(frozen=True, slots=True)
 class _Statement:
-    """One clause: the words that carry it (stems), its words in order, and the words that deny."""
+    """One clause: what it names a size of, the words that carry it (stems), all of its words, those that deny."""
 
+    sizes: tuple[Quantity, ...]
     stems: frozenset[str]
     words: tuple[str, ...]
     denials: tuple[str, ...]
@@ -104,22 +105,26 @@ def contradictions(one: str, other: str) -> tuple[Clash, ...]:
     mine, theirs = _statements(one), _statements(other)
     found = [*_denied(mine, theirs), *_elsewhere(mine, theirs)]
     turned = any(clash.kind == "opposite" for clash in found)
-    found += _sizes(quantities(one), quantities(other), only_disjoint=turned)
+    found += _sizes(mine, theirs)
+    sizes, others = quantities(one), quantities(other)
+    found += _times(sizes, others)
+    if not turned:  # "open on Saturday" and "closed on Sunday" go together
+        found += _weekdays(sizes, others)
     return tuple(dict.fromkeys(found))
 
 
-def _sizes(
-    mine: Sequence[Quantity], theirs: Sequence[Quantity], *, only_disjoint: bool
-) -> Iterable[Clash]:
-    """Kinds of which both texts name sizes and none agrees."""
+def _sizes(mine: Sequence[_Statement], theirs: Sequence[_Statement]) -> Iterable[Clash]:
+    """Kinds of which both texts name sizes and none agrees, where the clauses are about the same."""
+    alone = len(mine) == len(theirs) == 1
     kinds: list[Kind] = ["amount", "percentage", "duration", "frequency", "date", "number"]
     for kind in kinds:
-        a, b = [q for q in mine if q.kind == kind], [q for q in theirs if q.kind == kind]
-        if a and b and not any(_agree(x, y) for x in a for y in b):
-            yield Clash(kind, a[0].words, b[0].words)
-    yield from _times(mine, theirs)
-    if not only_disjoint:  # "open on Saturday" and "closed on Sunday" go together
-        yield from _weekdays(mine, theirs)
+        a = [(q, s) for s in mine for q in s.sizes if q.kind == kind]
+        b = [(q, s) for s in theirs for q in s.sizes if q.kind == kind]
+        if any(_agree(x, y) for x, _ in a for y, _ in b):
+            continue
+        about = [(x, y) for x, s in a for y, t in b if alone or s.stems & t.stems]
+        if about:
+            yield Clash(kind, about[0][0].words, about[0][1].words)
 
 
 def _agree(x: Quantity, y: Quantity) -> bool:
@@ -214,7 +219,7 @@ def _statements(text: str) -> tuple[_Statement, ...]:
         stems = {
             _stem(w) for w in words if w not in _STOP and w not in denials and not w.isdigit()
         }
-        statements.append(_Statement(frozenset(stems), words, denials))
+        statements.append(_Statement(quantities(clause), frozenset(stems), words, denials))
     return tuple(statements)
 
 

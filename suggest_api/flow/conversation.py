@@ -29,6 +29,7 @@ from suggest_api.errors import (
 )
 from suggest_api.flow import circumstances
 from suggest_api.flow.desk import Desk
+from suggest_api.flow.phrasings import propose_phrasing
 from suggest_api.values import Author, CheckedText, Owner, Use, canonical_json, sha256
 
 REWRITTEN = "rewritten"  # why a draft is dismissed when the text it became is another one
@@ -107,6 +108,8 @@ def reply(
     now = desk.clock()  # after the claim, which comes before the reply in the thread
     if source.draft is not None:
         drafts.accept(session, source.draft.id, final=checked, by=by, reason=reason, now=now)
+        if checked.text == source.draft.text:
+            propose_phrasing(desk, session, source.draft, now=now)
     elif draft is not None:
         drafts.dismiss(session, draft.id, by=by, reason=REWRITTEN, now=now)
     return queue(

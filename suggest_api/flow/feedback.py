@@ -13,6 +13,7 @@ from suggest_api.errors import Unprocessable
 from suggest_api.flow import circumstances
 from suggest_api.flow.conversation import require_reason
 from suggest_api.flow.desk import Desk
+from suggest_api.flow.phrasings import propose_phrasing
 from suggest_api.values import CheckedText
 
 
@@ -45,6 +46,8 @@ def feedback(
         draft.state is not DraftState.SENT
     ):  # told again, it changes nothing and needs no reason again
         require_reason(final, reason)
+        if draft.state is not DraftState.ACCEPTED and final.text == draft.text:
+            propose_phrasing(desk, session, draft, now=now)
     drafts.accept(session, draft_id, final=final, by=by, reason=reason, now=now)
     return drafts.mark_sent(session, draft_id, by=by, now=now)
 

@@ -59,6 +59,11 @@ class GenerationHolder:
         return self._held
 
     @property
+    def held(self) -> InService | None:
+        """The generation in service as it is now, without a look for a newer one."""
+        return self._held
+
+    @property
     def ranker(self) -> Ranker | None:
         """The ranker of the generation in service."""
         held = self.in_service
