@@ -39,6 +39,7 @@ TABLE: tuple[tuple[type[Exception], int, str, str], ...] = (
     (kb.GenerationError, 503, "no-generation", "No index generation is usable"),
     (kb.EncoderError, 503, "no-encoder", "No encoder is usable"),
     (kb.PolicyError, 503, "no-policy", "No policy is loaded, so nothing is let through"),
+    (kb.AuditBroken, 409, "audit-broken", "The audit chain does not hold"),
     (kb.ProofFailed, 409, "proof-failed", "The draft cannot be rebuilt from what is stored"),
     (kb.ConfigurationError, 500, "configuration", "A setting is wrong"),
     (errors.RequestError, 400, "bad-request", "The request cannot be served"),
