@@ -49,11 +49,17 @@ class ContentError(FirstlineError):
 
 
 class ImportRefused(ContentError):
-    """An import file has bad rows; nothing was imported. `problems` names each one."""
+    """An import file has bad rows; nothing was imported.
 
-    def __init__(self, message: str, *, problems: tuple[object, ...] = ()) -> None:
+    `problems` names each one; `report` says what the other rows would have done, where that is known.
+    """
+
+    def __init__(
+        self, message: str, *, problems: tuple[object, ...] = (), report: object = None
+    ) -> None:
         super().__init__(message)
         self.problems = problems
+        self.report = report
 
 
 class UnreadableFile(ContentError):

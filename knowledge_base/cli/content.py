@@ -45,7 +45,9 @@ def import_command(
     file: Annotated[
         Path,
         typer.Argument(
-            exists=True, readable=True, help="A .csv or .yaml file, or a folder of YAML files."
+            exists=True,
+            readable=True,
+            help="A .csv or .yaml file, a folder of YAML files, or another desk's export.",
         ),
     ],
     dry_run: Annotated[
@@ -58,6 +60,19 @@ def import_command(
         str | None,
         typer.Option(help="Somebody else, who approves them; without it they wait in review."),
     ] = None,
+    desk: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            help=f"The desk that the file comes from: {', '.join(exchange.DESKS)}. Told by its shape otherwise.",
+        ),
+    ] = None,
+    leave_out_bad: Annotated[
+        bool,
+        typer.Option(
+            help="Of another desk's export: import the good rows although others are bad."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Import snippets: all rows or none, every bad row named.
@@ -65,6 +80,9 @@ def import_command(
     Columns: key, title, text, examples, topic, tags, locale, channels, auto_send, valid_from, valid_until, owner.
     Only key and text are required. Examples are separated by newlines or ' | '. A column that is not in the file
     keeps what the snippet has; an empty cell empties it.
+
+    Canned responses of Chatwoot and macros of Zendesk (JSON of their APIs) and text modules of Zammad (CSV) become
+    drafts of the author: to plain text, with the placeholders that have a slot here. Inactive ones are skipped.
     """
     with failing_clearly(as_json=as_json):
         policy = load_policy()
@@ -79,6 +97,8 @@ def import_command(
                         policy=policy,
                         author=author,
                         approve_as=approve_as,
+                        desk=desk,
+                        leave_out_bad=leave_out_bad,
                         dry_run=dry_run,
                         now=datetime.now(UTC),
                         progress=progress,
@@ -163,8 +183,12 @@ def open_database() -> Engine:
 
 def _refused(refused: ImportRefused, *, as_json: bool) -> NoReturn:
     problems = [p for p in refused.problems if isinstance(p, exchange.Problem)]
+    report = refused.report if isinstance(refused.report, exchange.ImportReport) else None
     if not as_json:
         _show_problems(problems, style="red")
+        if report is not None and report.dry_run:
+            typer.echo("without these rows it would be:")
+            _show_import(report)
     fail(refused, as_json=as_json, extra={"problems": [asdict(problem) for problem in problems]})
 
 
@@ -184,6 +208,7 @@ def _show_problems(problems: Iterable[exchange.Problem], *, style: str) -> None:
 
 def _show_import(report: exchange.ImportReport) -> None:
     _show_problems(report.warnings, style="yellow")
+    _show_problems(report.left_out, style="red")
     _show_source(report.source)
     table = Table(box=None, show_header=False)
     for name, value in (
@@ -194,8 +219,11 @@ def _show_import(report: exchange.ImportReport) -> None:
         ("unchanged", report.unchanged),
         ("approved", len(report.approved)),
         ("waiting for approval", len(report.waiting)),
+        ("drafts to work on", len(report.drafted)),
         ("left retired", len(report.retired)),
         ("warnings", len(report.warnings)),
+        *((f"skipped: {reason}", number) for reason, number in report.skipped),
+        ("bad rows left out", len({(p.file, p.line) for p in report.left_out})),
     ):
         table.add_row(name, f"{value:,}")
     console().print(table)

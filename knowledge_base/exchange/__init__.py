@@ -1,5 +1,6 @@
 """Knowledge in and out of files: CSV and YAML, all rows or none, every bad row named."""
 
+from knowledge_base.exchange.desks import DESKS
 from knowledge_base.exchange.exporter import ExportReport, export_file
 from knowledge_base.exchange.importer import ImportReport, Prepared, import_file, prepare, write
 from knowledge_base.exchange.lint import LintFinding, LintReport, lint
@@ -11,6 +12,7 @@ from knowledge_base.exchange.upload import Upload, plan_upload
 
 __all__ = [
     "COLUMNS",
+    "DESKS",
     "Change",
     "ExportReport",
     "ImportReport",

@@ -10,8 +10,9 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from knowledge_base.errors import ImportRefused, SamePerson, StaleRevision
+from knowledge_base.errors import ContentError, ImportRefused, SamePerson, StaleRevision
 from knowledge_base.exchange import plan
+from knowledge_base.exchange.desks import DESKS
 from knowledge_base.exchange.model import ParsedFile, Problem, Progress, Source, silent
 from knowledge_base.exchange.reader import read
 from knowledge_base.exchange.rows import (
@@ -49,6 +50,11 @@ class ImportReport:
     approved: tuple[str, ...]
     waiting: tuple[str, ...]
     retired: tuple[str, ...]
+    drafted: tuple[str, ...] = ()
+    # Of another desk's export: how many entries were not meant to come along, by reason, and the bad rows that
+    # were left out because that was asked for.
+    skipped: tuple[tuple[str, int], ...] = ()
+    left_out: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = field(default=())
     problems: tuple[Problem, ...] = field(default=())
     changes: tuple[plan.Change, ...] = field(default=())
@@ -119,6 +125,8 @@ def prepare(
     policy: Policy,
     author: str | None = None,
     approve_as: str | None = None,
+    desk: str | None = None,
+    leave_out_bad: bool = False,
     dry_run: bool = False,
     now: datetime,
     progress: Progress = silent,
@@ -130,11 +138,12 @@ def prepare(
     _two_people(author, approve_as)
     prepared = prepare_rows(
         session,
-        read(path),
+        read(path, desk=desk),
         path=str(path),
         policy=policy,
         author=author,
         approve_as=approve_as,
+        leave_out_bad=leave_out_bad,
         dry_run=dry_run,
         now=now,
         progress=progress,
@@ -151,15 +160,19 @@ def prepare_rows(
     policy: Policy,
     author: str | None,
     approve_as: str | None,
+    leave_out_bad: bool = False,
     dry_run: bool,
     now: datetime,
     progress: Progress = silent,
 ) -> Prepared:
     """`prepare` for rows that were read already; bad rows are named in the report instead of raised.
 
-    `path` is what the report calls the file. Raises SamePerson.
+    `path` is what the report calls the file. What comes from another desk becomes drafts of the author;
+    `leave_out_bad` imports its good rows although others are bad. Raises SamePerson, ContentError.
     """
     writer, approver = _two_people(author, approve_as)
+    foreign = parsed.source is not None and parsed.source.kind in DESKS
+    _refuse_for_desks(foreign, approver=approver, leave_out_bad=leave_out_bad)
     newest = newest_revisions(session, keys_of(parsed.rows))
     candidates, problems = _candidates(parsed, newest, progress)
     problems += doubled_keys(candidates)
@@ -177,11 +190,14 @@ def prepare_rows(
         approved=approved,
         author=writer,
         approver=approver,
+        submit=not foreign,
         now=now,
         verdicts=verdicts,
     )
+    left_out = problems if leave_out_bad else []
+    problems = [] if leave_out_bad else problems
     return Prepared(
-        report=_report(path, parsed, good, made, warnings, problems, dry_run=dry_run),
+        report=_report(path, parsed, good, made, warnings, problems, left_out, dry_run=dry_run),
         plan=made,
         newest=newest,
         people=(writer,) if approver is None else (writer, approver),
@@ -280,11 +296,25 @@ def _two_people(author: str | None, approve_as: str | None) -> tuple[str, str | 
     return writer, approver
 
 
+def _in_order(problems: Sequence[Problem]) -> tuple[Problem, ...]:
+    return tuple(sorted(problems, key=lambda problem: (problem.file, problem.line)))
+
+
+def _refuse_for_desks(foreign: bool, *, approver: str | None, leave_out_bad: bool) -> None:
+    """What only our own files may ask for, and what only those of other desks may."""
+    if foreign and approver is not None:
+        msg = "what comes from another desk arrives as drafts, which their author submits: leave out --approve-as"
+        raise ContentError(msg)
+    if leave_out_bad and not foreign:
+        msg = "bad rows can only be left out of another desk's export: mend the rows of your own file"
+        raise ContentError(msg)
+
+
 def _refuse_bad_rows(report: ImportReport) -> None:
     if report.problems:
         many, rows = _counted(len(report.problems), "problem"), _counted(report.bad_rows, "row")
         msg = f"{report.path}: nothing was imported: {many} in {rows}"
-        raise ImportRefused(msg, problems=report.problems)
+        raise ImportRefused(msg, problems=report.problems, report=report)
 
 
 def _counted(number: int, noun: str) -> str:
@@ -298,6 +328,7 @@ def _report(
     made: plan.Plan,
     warnings: Sequence[Problem],
     problems: Sequence[Problem],
+    left_out: Sequence[Problem],
     *,
     dry_run: bool,
 ) -> ImportReport:
@@ -312,8 +343,11 @@ def _report(
         approved=made.approved,
         waiting=made.waiting,
         retired=made.retired,
+        drafted=made.drafted,
+        skipped=parsed.skipped,
+        left_out=_in_order(left_out),
         warnings=tuple(warnings),
-        problems=tuple(sorted(problems, key=lambda problem: (problem.file, problem.line))),
+        problems=_in_order(problems),
         changes=made.changes,
         source=parsed.source,
     )

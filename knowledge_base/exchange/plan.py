@@ -40,6 +40,7 @@ class Plan:
     approved: tuple[str, ...]
     waiting: tuple[str, ...]
     retired: tuple[str, ...]
+    drafted: tuple[str, ...]
 
 
 def make(
@@ -50,10 +51,14 @@ def make(
     verdicts: Mapping[str, Verdict],
     author: str,
     approver: str | None,
+    submit: bool = True,
     now: datetime,
 ) -> Plan:
-    """Plan the import. Raises SamePerson when the approver wrote a revision that is waiting already."""
-    planner = _Planner(author=author, approver=approver, now=now)
+    """Plan the import. Without `submit` what is new stays a draft of the author.
+
+    Raises SamePerson when the approver wrote a revision that is waiting already.
+    """
+    planner = _Planner(author=author, approver=approver, submit=submit, now=now)
     for candidate in candidates:
         key = candidate.content.key
         planner.take(candidate, newest.get(key), approved.get(key), verdicts[key])
@@ -70,13 +75,14 @@ def finding_text(finding: Finding) -> str:
 class _Planner:
     """Collects the steps while the rows go by."""
 
-    def __init__(self, *, author: str, approver: str | None, now: datetime) -> None:
+    def __init__(self, *, author: str, approver: str | None, submit: bool, now: datetime) -> None:
+        self._submit = submit
         self._author = author
         self._approver = approver
         self._now = now
         self._steps: list[Step] = []
         self._keys: dict[str, list[str]] = {
-            name: [] for name in ("added", "changed", "approved", "waiting", "retired")
+            name: [] for name in ("added", "changed", "approved", "waiting", "retired", "drafted")
         }
         self._changes: list[Change] = []
         self._unchanged = 0
@@ -115,6 +121,9 @@ class _Planner:
         """The newest revision says exactly this, but is not approved: approve it, or leave it."""
         if newest.status is Status.RETIRED:
             self._keys["retired"].append(newest.key)
+        elif not self._submit and newest.status is Status.DRAFT:
+            self._unchanged += 1
+            self._keys["drafted"].append(newest.key)
         elif self._approver is None and newest.status is Status.IN_REVIEW:
             self._unchanged += 1
             self._keys["waiting"].append(newest.key)
@@ -124,6 +133,10 @@ class _Planner:
     def _advance(self, before: Revision | None, revision: Revision, verdict: Verdict) -> None:
         """As far as it may go: into review, and approved when there is somebody to approve."""
         after = revision
+        if not self._submit:
+            self._keys["drafted"].append(after.key)
+            self._steps.append(Step(before=before, after=after))
+            return
         if after.status is Status.DRAFT:
             after = workflow.submit(after, by=after.author, at=self._now)
         if self._approver is None:

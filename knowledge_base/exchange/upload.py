@@ -51,6 +51,8 @@ def plan_upload(
     policy: Policy,
     author: str,
     approve_as: str | None = None,
+    desk: str | None = None,
+    leave_out_bad: bool = False,
     now: datetime,
     progress: Progress = silent,
 ) -> Upload:
@@ -61,12 +63,15 @@ def plan_upload(
     again, in a later one: it raises StaleRevision when somebody changed one of the snippets in between.
     `approve_as` has to be somebody else with the right to approve; without it everything waits in review.
 
+    An export of Chatwoot, Zammad or Zendesk is told by its shape unless `desk` names it. It becomes drafts of the
+    author (`report.drafted`), and `leave_out_bad` takes its good rows although others are bad.
+
     What is wrong with the file or its rows is in the result and never raised. Raises SamePerson when `approve_as`
-    is the author.
+    is the author, and ContentError for `approve_as` with another desk's export or `leave_out_bad` with our own.
     """
     digest = hashlib.sha256(data).hexdigest()
     try:
-        parsed = read_bytes(data, name=filename)
+        parsed = read_bytes(data, name=filename, desk=desk)
     except UnreadableFile as error:
         return Upload(filename=filename, sha256=digest, unreadable=str(error))
     prepared = prepare_rows(
@@ -76,6 +81,7 @@ def plan_upload(
         policy=policy,
         author=author,
         approve_as=approve_as,
+        leave_out_bad=leave_out_bad,
         dry_run=True,
         now=now,
         progress=progress,
