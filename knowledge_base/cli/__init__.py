@@ -4,7 +4,7 @@ groups.
 
 import typer
 
-from knowledge_base.cli import content, duplicates, generations, tuning
+from knowledge_base.cli import content, duplicates, generations, reviewing, tuning
 from knowledge_base.cli.generations import encoder_app
 from knowledge_base.cli.policy import policy_app
 
@@ -16,4 +16,5 @@ kb_app = typer.Typer(
 content.register(kb_app)
 generations.register(kb_app)
 tuning.register(kb_app)
+reviewing.register(kb_app)
 duplicates.register(kb_app)

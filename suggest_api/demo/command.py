@@ -81,7 +81,9 @@ def demo_command(
 
 def _run(settings: Settings, screen: Console, *, script: bool, as_json: bool) -> None:
     engine = open_engine(settings.place.database_url)
-    seeded = seed.seed(engine, settings.place, now=datetime.now(UTC))
+    now = datetime.now(UTC)
+    seeded = seed.seed(engine, settings.place, now=now)
+    seed.set_review_paths(engine, now=now)
     engine.dispose()
     plan = parts.plan(settings, seeded.secrets)
     with Supervisor(plan, logs=settings.place.logs) as supervisor:

@@ -6,13 +6,16 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
 import httpx
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+import knowledge_base
+from knowledge_base.curation import paths_file
 from knowledge_base.home import Home
-from knowledge_base.store import migrate
+from knowledge_base.store import migrate, repository, review
 from suggest_api.access import service as access
 from suggest_api.access.model import CURATOR_ROLES, Role, Scope
 from suggest_api.demo import secrets_file
@@ -34,8 +37,12 @@ PEOPLE: Mapping[str, Work] = {
     "ana": Work(frozenset({Role.AGENT})),
     "maya": Work(frozenset(CURATOR_ROLES)),
     "tomas": Work(frozenset(CURATOR_ROLES)),
+    "lena": Work(frozenset({Role.APPROVER}), ("legal",)),
+    "pavel": Work(frozenset({Role.APPROVER}), ("communications",)),
+    "iris": Work(frozenset({Role.AUDITOR})),
     "ruth": Work(frozenset({Role.ADMIN})),
 }
+REVIEW_PATHS = Path(knowledge_base.__file__).parent / "content" / "review_paths.yaml"
 SCRIPT_AGENT = "rehearsal"  # signs in for `firstline demo --script` and nobody else
 PASSWORD_BYTES = 15  # 120 random bits, 20 characters
 
@@ -73,6 +80,18 @@ def seed(engine: Engine, home: Home, *, now: datetime) -> Seeded:
         # and one in the file that the database lacks is made anew next time.
         secrets_file.save(home, complete)
     return Seeded(secrets=complete, passwords=passwords)
+
+
+def set_review_paths(engine: Engine, *, now: datetime) -> list[str]:
+    """Have the starter's sensitive topics signed off by two teams; does nothing once any path was set.
+
+    The starter content comes first: a file cannot be approved by one person where two teams sign off.
+    """
+    with unit_of_work.write(engine) as session:
+        if review.paths(session) or not repository.approved_revisions(session):
+            return []
+        wanted = paths_file.read_paths(REVIEW_PATHS)
+        return paths_file.apply_paths(session, wanted, by="demo", now=now)
 
 
 def play_first_conversations(network: str, *, client: httpx.Client) -> int:

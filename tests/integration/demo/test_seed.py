@@ -11,6 +11,9 @@ from sqlalchemy import Engine
 
 from knowledge_base.errors import ConfigurationError
 from knowledge_base.home import Home
+from knowledge_base.policy import load_policy
+from knowledge_base.snippet import SnippetContent
+from knowledge_base.store import repository, review
 from suggest_api.access import service as access
 from suggest_api.access.model import CURATOR_ROLES, Scope
 from suggest_api.demo import secrets_file, seed
@@ -30,8 +33,8 @@ def test_everybody_can_sign_in_with_the_password_that_is_shown_once(
     empty_sqlite: Engine, home: Home
 ) -> None:
     seeded = seed.seed(empty_sqlite, home, now=NOW)
-    assert set(seeded.passwords) == {"ana", "maya", "tomas", "ruth"}
-    assert len(set(seeded.passwords.values())) == 4
+    assert set(seeded.passwords) == set(seed.PEOPLE)
+    assert len(set(seeded.passwords.values())) == len(seed.PEOPLE)
     for name, password in seeded.passwords.items():
         with unit_of_work.write(empty_sqlite) as session:
             started = access.sign_in(session, name, password, now=NOW)
@@ -40,6 +43,27 @@ def test_everybody_can_sign_in_with_the_password_that_is_shown_once(
         assert who.roles == seed.PEOPLE[name].roles
     curators = [name for name, work in seed.PEOPLE.items() if work.roles >= set(CURATOR_ROLES)]
     assert curators == ["maya", "tomas"]
+
+
+def test_sensitive_topics_get_their_path_once_there_is_content(
+    empty_sqlite: Engine, home: Home
+) -> None:
+    seed.seed(empty_sqlite, home, now=NOW)
+    assert seed.set_review_paths(empty_sqlite, now=NOW) == []
+    content = SnippetContent(key="a", text="Hello there.")
+    with unit_of_work.write(empty_sqlite) as session:
+        draft = repository.add_revision(session, content, author="maya", now=NOW)
+        repository.submit(session, draft.id, by="maya", now=NOW)
+        repository.approve(session, draft.id, by="tomas", now=NOW, policy=load_policy())
+    assert seed.set_review_paths(empty_sqlite, now=NOW) == ["complaints", "safety"]
+    with unit_of_work.write(empty_sqlite) as session:
+        review.set_path(session, "safety", ["legal"], by="ruth", now=NOW)
+    assert seed.set_review_paths(empty_sqlite, now=LATER) == []
+    with unit_of_work.read(empty_sqlite) as session:
+        assert review.paths(session)["safety"] == ("legal",)
+        teams = {team for path in review.paths(session).values() for team in path}
+    held = {team for work in seed.PEOPLE.values() for team in work.teams}
+    assert teams <= held
 
 
 def test_a_second_start_changes_nothing_and_shows_nothing(
