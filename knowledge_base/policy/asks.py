@@ -17,6 +17,8 @@ from knowledge_base.policy.phrases import PhraseTable
 from knowledge_base.policy.reading import Judged, Word
 
 _LONGEST_WALK = 16  # words looked at before a verb for a negation or a subject
+_LONGEST_PLEA = 6  # words behind an object that is asked for with no more than a please
+_PLEASE = frozenset({"please", "pls", "plz"})
 _LONGEST_REACH = 4  # words between a handling verb, its conjunction and its object
 
 
@@ -233,7 +235,8 @@ class _Sentence:
 
     def _is_for_others(self, end: int, found: int) -> bool:
         """ "Forward them the code": somebody else is to get it."""
-        return end < found and self.words[end].text in self.lexicon.recipients
+        first = self.words[end : min(end + 2, found)]  # "them", "the driver"
+        return any(word.text in self.lexicon.recipients for word in first)
 
     def _is_purpose(self, start: int) -> bool:
         """ "We send a link to confirm it": no request, unlike "we ask you to confirm it"."""
@@ -357,11 +360,15 @@ class _Sentence:
         return all(word in self.lexicon.fillers for word in others)
 
     def _pleading(self) -> tuple[int, int] | None:
-        """ "Your card number, please": an object right before a last please."""
-        if not self.objects or self.objects[-1][1] != len(self.words) - 1:
+        """ "Your card number, please": nothing but fillers, an object, and a please behind it or at the end."""
+        if not self.objects:
             return None
-        start = self.objects[-1][0]
-        first = all(word.text in self.lexicon.fillers for word in self.words[:start])
-        if first and self.words[-1].text in ("please", "pls", "plz"):
-            return self.words[start].start, self.words[-1].end
+        start, end = self.objects[0]
+        if any(word.text not in self.lexicon.fillers for word in self.words[:start]):
+            return None
+        if len(self.words) - end > _LONGEST_PLEA:
+            return None
+        for index in (end, len(self.words) - 1):
+            if index < len(self.words) and self.words[index].text in _PLEASE:
+                return self.words[start].start, self.words[index].end
         return None

@@ -8,7 +8,7 @@ ordinary words stay what they are. All tables are data files, read once when fir
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from importlib import resources
 from types import MappingProxyType
@@ -16,22 +16,59 @@ from types import MappingProxyType
 import regex
 
 CONFUSABLES, EMOJI, VOCABULARY = "confusables.txt", "emoji.txt", "vocabulary.txt"
-DATA_FILES = (CONFUSABLES, EMOJI, VOCABULARY)
+REAL_WORDS = "real_words.txt"
+DATA_FILES = (CONFUSABLES, EMOJI, VOCABULARY, REAL_WORDS)
 
 # Signs and digits written for letters; a 1 is an l or an i.
 _LEET = str.maketrans("013456789@$!|+€£", "oleasgtbgasiltel")
-_ONE_AS_I = str.maketrans("1|", "ii")
+_L_OR_I = "1|!"
+_MOST_UNSURE = 4  # signs in a word that may be an l or an i; every reading is tried
 # Signs that are read as letters only if that makes a word of the vocabulary.
-BOLD_SIGNS = "!|+*€£"
+BOLD_SIGNS = "!|+*€£#"
+# Letters written for the sound or the look of others.
+_SOUND_ALIKE = (
+    ("vv", "w"),
+    ("rn", "m"),
+    ("ph", "f"),
+    ("k", "c"),
+    ("kk", "ck"),
+    ("z", "s"),
+    ("cl", "d"),
+    ("q", "ck"),
+)
+_SHORTEST_SOUND = 4  # letters of a word that is looked for behind such a spelling
+_SHORTEST_MISSPELT = 6  # letters of a word that one slip of a key may hide
+_LONGEST_MISSPELT = 24
+_FEWEST_CONSONANTS = 4  # of a word that is written without its vowels
+_VOWELS = frozenset("aeiou")
+_SHORTEST_REVERSED = 5
 _STRETCHED = regex.compile(r"(.)\1{2,}+")
 _REPEATED = regex.compile(r"(.)\1++")
 _SHORTEST_STRETCHED = 3  # letters; "aaa" and "ooo" are no stretched words
-_MASK = "*"
+_MASKS = "*#"
+# Words whose letters are masked so often that they are meant when nothing else decides.
+_RUDE = frozenset(
+    [
+        "fuck",
+        "shit",
+        "shitty",
+        "crap",
+        "damn",
+        "bitch",
+        "bastard",
+        "bollocks",
+        "piss",
+        "pissed",
+        "fucking",
+        "bullshit",
+    ]
+)
 _LONGEST_CACHED = 32  # code points; longer "words" are hostile and would only fill the cache
 _CACHED_WORDS = 4096
 _UNKNOWN_LETTER = 2  # cost of a letter that no word covers, against 1 for a word
-_MOST_PIECES = 4  # pieces that a cut word is put together from
-_SHORTEST_CUT = 6  # letters of a word that is looked for in pieces; shorter ones arise by chance
+_MOST_PIECES = 8  # pieces that a cut word is put together from
+_SHORTEST_CUT = 5  # letters of a word that is looked for in pieces; shorter ones arise by chance
+_SHORTEST_TIGHT = 4  # the same, if no space stands between the pieces: "fu-ck"
 
 
 def _lines(name: str) -> Iterator[str]:
@@ -63,6 +100,38 @@ def emoji_words() -> Mapping[str, str]:
 def vocabulary() -> frozenset[str]:
     """The words that a disguise may hide."""
     return frozenset(word for line in _lines(VOCABULARY) for word in line.split())
+
+
+@cache
+def _real_words() -> frozenset[str]:
+    """Words that are spelt nearly like one of the vocabulary and mean what they say."""
+    return frozenset(word for line in _lines(REAL_WORDS) for word in line.split())
+
+
+@cache
+def _by_deletion() -> Mapping[str, tuple[str, ...]]:
+    """Words of the vocabulary by what is left of them when one letter is missing, and by themselves."""
+    found: dict[str, list[str]] = {}
+    for word in sorted(vocabulary()):
+        if len(word) >= _SHORTEST_MISSPELT:
+            for rest in {word, *_without_one(word)}:
+                found.setdefault(rest, []).append(word)
+    return MappingProxyType({rest: tuple(words) for rest, words in found.items()})
+
+
+@cache
+def _by_consonants() -> Mapping[str, str]:
+    """Words of the vocabulary by their first letter and their other consonants."""
+    found: dict[str, str] = {}
+    for word in sorted(vocabulary(), key=lambda w: (len(w), w)):
+        consonants = word[:1] + "".join(c for c in word[1:] if c not in _VOWELS)
+        if len(word) >= _SHORTEST_MISSPELT and len(consonants) >= _FEWEST_CONSONANTS:
+            found.setdefault(consonants, word)
+    return MappingProxyType(found)
+
+
+def _without_one(word: str) -> Iterator[str]:
+    return (word[:i] + word[i + 1 :] for i in range(len(word)))
 
 
 @cache
@@ -106,27 +175,83 @@ _plain_cached = lru_cache(maxsize=_CACHED_WORDS)(_plain)
 
 def _unstretched(word: str) -> str:
     """ "passsssword", "pleeease": runs of three or more letters shortened, if that gives a known word."""
-    if not word.isalpha() or word in vocabulary() or _STRETCHED.search(word) is None:
+    if not word.isalpha() or word in vocabulary() or not word.isascii():
         return word
-    squeezed: str = _REPEATED.sub(r"\1", word)
-    return _by_squeezed().get(squeezed, word)
+    if _STRETCHED.search(word) is not None:
+        squeezed: str = _REPEATED.sub(r"\1", word)
+        return _by_squeezed().get(squeezed, word)
+    if word in _real_words():
+        return word
+    return _sounded(word) or _misspelt(word) or word
+
+
+def _sounded(word: str) -> str:
+    """ "passvvord", "phuck": letters written for others, if that gives a known word."""
+    for written, meant in _SOUND_ALIKE:
+        if written in word and len(word) >= _SHORTEST_SOUND:
+            read = word.replace(written, meant)
+            if read in vocabulary():
+                return read
+    return ""
+
+
+def _misspelt(word: str) -> str:
+    """ "pasword", "passwrod", "psswrd", "drowssap": the known word that one slip, no vowels or turning hide."""
+    if not _FEWEST_CONSONANTS <= len(word) <= _LONGEST_MISSPELT:
+        return ""
+    if len(word) >= _SHORTEST_REVERSED and word[::-1] in vocabulary():
+        return word[::-1]
+    if _VOWELS.isdisjoint(word[1:]) and word in _by_consonants():
+        return _by_consonants()[word]
+    for rest in (word, *_without_one(word)) if len(word) >= _SHORTEST_MISSPELT - 1 else ():
+        for known in _by_deletion().get(rest, ()):
+            if _is_one_slip(word, known):
+                return known
+    return ""
+
+
+def _is_one_slip(word: str, known: str) -> bool:
+    """Whether one letter is added, missing, changed or two neighbours are swapped; never the first letter."""
+    if word[0] != known[0]:
+        return False
+    at = next((i for i, (a, b) in enumerate(zip(word, known, strict=False)) if a != b), None)
+    if at is None:
+        return abs(len(word) - len(known)) == 1
+    if len(word) == len(known):
+        swapped = word[at + 1 : at + 2] + word[at]
+        return word[at + 1 :] == known[at + 1 :] or (
+            swapped == known[at : at + 2] and word[at + 2 :] == known[at + 2 :]
+        )
+    return word[at + 1 :] == known[at:] or word[at:] == known[at + 1 :]
 
 
 def _unleeted(word: str) -> str:
-    if _MASK in word:
-        return _unmasked(word)
-    as_i = word.translate(_ONE_AS_I).translate(_LEET)
+    if any(mask in word for mask in _MASKS) and (unmasked := _unmasked(word)):
+        return unmasked
     as_l = word.translate(_LEET)
-    stretched: tuple[str, ...] = (
-        () if word[0].isdigit() else (_unstretched(as_l), _unstretched(as_i))
-    )
-    for read in (as_l, as_i, *stretched):
+    for read in _unleeted_readings(word):
         if read in vocabulary():
             return read
+    if not word[0].isdigit():
+        for read in _unleeted_readings(word):
+            if (plain := _unstretched(read)) in vocabulary():
+                return plain
     if any(sign in word for sign in BOLD_SIGNS):
         return ""
     # "16digit" and "2fa" begin with a number and are left alone.
     return word if word[0].isdigit() else as_l
+
+
+def _unleeted_readings(word: str) -> list[str]:
+    """Every way to read the signs and digits in a word as letters."""
+    unsure = [i for i, character in enumerate(word) if character in _L_OR_I][:_MOST_UNSURE]
+    readings = []
+    for choice in range(2 ** len(unsure)):
+        letters = list(word)
+        for bit, place in enumerate(unsure):
+            letters[place] = "li"[choice >> bit & 1]
+        readings.append("".join(letters).translate(_LEET))
+    return readings
 
 
 def _unmasked(word: str) -> str:
@@ -134,9 +259,11 @@ def _unmasked(word: str) -> str:
     candidates = [
         known
         for known in _by_length().get(len(word), ())
-        if all(mask in (_MASK, letter) for mask, letter in zip(word, known, strict=True))
+        if all(mask in (*_MASKS, letter) for mask, letter in zip(word, known, strict=True))
     ]
-    shown = len(word) - word.count(_MASK)
+    rude = [known for known in candidates if known in _RUDE]
+    candidates = rude or candidates
+    shown = len(word) - sum(word.count(mask) for mask in _MASKS)
     return candidates[0] if len(candidates) == 1 and shown > 1 else ""
 
 
@@ -145,7 +272,7 @@ def segmented(letters: str) -> list[tuple[int, int, str]]:
 
     Fewest words win; letters that no word covers stay together. Linear in the letters, as words are short.
     """
-    readings = {letters.translate(_LEET), letters.translate(_ONE_AS_I).translate(_LEET)}
+    readings = set(_unleeted_readings(letters))
     found = min((_cheapest(reading) for reading in sorted(readings)), key=lambda r: r[0])[1]
     return found if any(word in vocabulary() for _, _, word in found) else []
 
@@ -173,14 +300,23 @@ def _cheapest(letters: str) -> tuple[int, list[tuple[int, int, str]]]:
     return costs[-1], pieces[::-1]
 
 
-def cut_word(texts: Sequence[str], start: int) -> int:
-    """How many of the texts from `start` are pieces of one long known word ("pass wo rd"); 0 for none."""
+def cut_word(texts: Sequence[str], start: int, is_tight: Callable[[int], bool]) -> int:
+    """How many of the texts from `start` are pieces of one long known word ("pass wo rd"); 0 for none.
+
+    `is_tight(i)` says that no space stands before text i: then all pieces may be words ("pass-word").
+    """
     joined = texts[start]
     has_scrap = joined not in vocabulary()
+    all_tight = True
+    best = 0
     for count in range(2, min(_MOST_PIECES, len(texts) - start) + 1):
         piece = texts[start + count - 1]
         joined += piece
         has_scrap = has_scrap or piece not in vocabulary()
-        if len(joined) >= _SHORTEST_CUT and has_scrap and joined in vocabulary():
-            return count
-    return 0
+        all_tight = all_tight and is_tight(start + count - 1)
+        shortest = _SHORTEST_TIGHT if all_tight else _SHORTEST_CUT
+        if len(joined) >= shortest and (has_scrap or all_tight) and joined in vocabulary():
+            best = count
+        if len(joined) > _LONGEST_CACHED:
+            break
+    return best

@@ -40,6 +40,10 @@ _IBAN_LENGTHS: Mapping[str, int] = MappingProxyType(
         for country in countries
     }
 )
+# Words between the parts of a number that is told in pieces: "... and then goes on ..."
+_IBAN_WORDS = regex.compile(
+    r"[,.;]?(?:\s(?:and|then|goes|on|the|rest|is|ends|with|next|followed|by|it|continues|plus|finally)){1,6}+\s"
+)
 _LONGEST_GAP = 3  # separators in a row inside an IBAN: " / "
 _SHORTEST_UNASSIGNED = 9  # digits; shorter ones are dates and references
 _MOST_TELEPHONES = 8  # candidates looked at in one text; more are no conversation
@@ -52,7 +56,7 @@ _AT_SIGN = r"\s?@\s?|\s?[(\[{<](?:at|@|a)[)\]}>]\s?|\s?[-_*]at[-_*]\s?"
 _DOT_SIGN = r"\s?[(\[{<](?:dot|\.|punkt|point)[)\]}>]\s?|\s?[-_*]dot[-_*]\s?|\s+dot\s+"
 _EMAIL = regex.compile(
     rf"(?<![\p{{L}}\p{{N}}])[\p{{L}}\p{{N}}._%+-]{{1,64}}+(?:{_AT_SIGN}|\s+(?P<spoken>at)\s+)"
-    rf"(?P<host>[\p{{L}}\p{{N}}-]{{1,63}}+(?:(?:\.|{_DOT_SIGN})[\p{{L}}\p{{N}}-]{{2,63}}+){{1,4}}+)"
+    rf"(?P<host>[\p{{L}}\p{{N}}-]{{1,63}}+(?:(?:\s?\.\s?|{_DOT_SIGN})[\p{{L}}\p{{N}}-]{{2,63}}+){{1,4}}+)"
 )
 _DOT = regex.compile(_DOT_SIGN)
 _RESERVED_DOMAINS = frozenset({"test", "example", "invalid", "localhost"})  # RFC 2606
@@ -77,7 +81,13 @@ def _iban_end(text: str, start: int, length: int) -> int:
     """End of a valid IBAN of `length` characters that starts here, 0 if there is none."""
     characters: list[str] = []
     gap = 0
+    resume = start
     for index in range(start, len(text)):
+        if index < resume:
+            continue
+        if words := _IBAN_WORDS.match(text, index):
+            resume, gap = words.end(), 0
+            continue
         character = text[index]
         if character.isascii() and character.isalnum():
             characters.append(character)
@@ -167,9 +177,11 @@ def email_address(settings: Settings) -> Detector:
         folded = judged.folded
         for match in _EMAIL.finditer(folded.text):
             host = _DOT.sub(".", match.group("host"))
-            is_named = "dot" in match.group("host") or host.rpartition(".")[2] in known
-            if match.group("spoken") and not is_named:
-                continue  # "we open at 9.30" is no address
+            is_named = "dot" in match.group("host") or host.rpartition(".")[2].strip() in known
+            is_loose = bool(match.group("spoken")) and " ." in host.replace(". ", " .")
+            if is_loose or ((match.group("spoken") or " " in host) and not is_named):
+                continue  # "we open at 9.30", "find us @ home. Thanks" are no addresses
+            host = host.replace(" ", "")
             if host not in hosts:
                 yield Hit(folded.span(*match.span()))
 

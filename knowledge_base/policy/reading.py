@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import unicodedata
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 
@@ -23,9 +24,14 @@ from knowledge_base.wording import Length, measure
 __all__ = ["Folded", "Judged", "Word", "plain_word"]
 
 _SIMPLE_WORD = regex.compile(r"[\p{L}\p{N}@$][\p{L}\p{N}@$'’]*+")
-_SENTENCE_END = regex.compile(r"[.!?;…](?=\s|$)|\n")
+# A lone letter before and behind is no end but a spelling: "p. a. s. s."
+_SENTENCE_END = regex.compile(
+    r"(?<!(?<![\p{L}\p{N}])[\p{L}\p{N}])[.!?;…](?=\s|$)|[.!?;…](?=\s|$)(?!\s+[\p{L}\p{N}](?![\p{L}\p{N}'’]))"
+    r"|\n\s*\n"
+)
 _CLAUSE_END = regex.compile(r"[,:;()–—]|\s-\s")
 _HIDDEN = regex.compile(r"[\p{Default_Ignorable_Code_Point}\p{Cf}\p{Cs}]")
+_LONGEST_CUT_SIGN = 3  # signs inside a cut word: "pass...word"
 _LETTERS_SPELLED = 3  # "P.I.N." and "c v v" are words; two single letters are not
 
 # Letters drawn as pictures: first code point of a run of 26 from A.
@@ -102,7 +108,12 @@ class Judged:
             clause = sentence + bisect_right(clauses, match.start())
             for text, begin, stop in _readings(folded.text, match):
                 words.append(Word(text, *folded.span(begin, stop), sentence, clause))
-        return tuple(_join_cut(_join_spelled(words)))
+        return tuple(_join_cut(_join_spelled(words), self._is_tight))
+
+    def _is_tight(self, before: Word, word: Word) -> bool:
+        """Whether signs but no space stand between two words: "pass-word"."""
+        between = self.text[before.end : word.start]
+        return len(between) <= _LONGEST_CUT_SIGN and not any(c.isspace() for c in between)
 
     @cached_property
     def texts(self) -> tuple[str, ...]:
@@ -187,13 +198,17 @@ def _joined(run: list[Word], text: str = "") -> Word:
     return Word(whole, run[0].start, run[-1].end, run[0].sentence, run[0].clause)
 
 
-def _join_cut(words: list[Word]) -> list[Word]:
+def _join_cut(words: list[Word], is_tight: Callable[[Word, Word], bool]) -> list[Word]:
     """Words cut into pieces put together again."""
     texts = [word.text for word in words]
+
+    def is_tight_at(index: int) -> bool:
+        return is_tight(words[index - 1], words[index])
+
     joined: list[Word] = []
     index = 0
     while index < len(words):
-        count = cut_word(texts, index)
+        count = cut_word(texts, index, is_tight_at)
         whole = words[index : index + count]
         if count and whole[0].sentence == whole[-1].sentence:
             joined.append(_joined(whole))
