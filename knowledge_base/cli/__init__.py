@@ -4,8 +4,16 @@ groups.
 
 import typer
 
-from knowledge_base.cli import content, duplicates, generations, reviewing, tuning
+from knowledge_base.cli import (
+    content,
+    duplicates,
+    generations,
+    publishing,
+    reviewing,
+    tuning,
+)
 from knowledge_base.cli.generations import encoder_app
+from knowledge_base.cli.golden import golden_app
 from knowledge_base.cli.policy import policy_app
 
 __all__ = ["encoder_app", "kb_app", "policy_app"]
@@ -15,6 +23,8 @@ kb_app = typer.Typer(
 )
 content.register(kb_app)
 generations.register(kb_app)
+publishing.register(kb_app)
 tuning.register(kb_app)
 reviewing.register(kb_app)
 duplicates.register(kb_app)
+kb_app.add_typer(golden_app)

@@ -107,7 +107,7 @@ def import_command(
                     with write_session(engine) as session:
                         exchange.write(session, prepared, progress=progress)
         except ImportRefused as refused:
-            _refused(refused, as_json=as_json)
+            refused_rows(refused, as_json=as_json)
         finally:
             engine.dispose()
     if as_json:
@@ -181,7 +181,8 @@ def open_database() -> Engine:
     return engine
 
 
-def _refused(refused: ImportRefused, *, as_json: bool) -> NoReturn:
+def refused_rows(refused: ImportRefused, *, as_json: bool) -> NoReturn:
+    """Show every bad row of an import that was refused, and leave."""
     problems = [p for p in refused.problems if isinstance(p, exchange.Problem)]
     report = refused.report if isinstance(refused.report, exchange.ImportReport) else None
     if not as_json:

@@ -1,11 +1,10 @@
-"""`firstline kb build`, `status`, `rollback`, `eval` and `firstline encoder export`."""
+"""`firstline kb status`, `eval` and `firstline encoder export`: what a generation is and how good it is."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -37,9 +36,7 @@ encoder_app = typer.Typer(
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the `kb` group."""
-    app.command("build")(build_command)
     app.command("status")(status_command)
-    app.command("rollback")(rollback_command)
     app.command("eval")(eval_command)
 
 
@@ -78,21 +75,6 @@ def export_command(
         )
 
 
-def build_command(by: By = publish.SYSTEM, as_json: AsJson = False) -> None:
-    """Build a generation from all approved snippets and put it into service."""
-    home = Home.from_environment()
-    with (
-        failing_clearly(as_json=as_json),
-        database(home) as engine,
-        progress_bar(quiet=as_json) as progress,
-    ):
-        report = publish.build(home, engine, now=datetime.now(UTC), progress=progress, by=by)
-    if as_json:
-        print_json(asdict(report))
-    else:
-        _show_build(report)
-
-
 def status_command(as_json: AsJson = False) -> None:
     """Show the live generation and how it differs from what is approved.
 
@@ -107,21 +89,6 @@ def status_command(as_json: AsJson = False) -> None:
         _show_status(report)
     if not _up_to_date(report):
         raise typer.Exit(FINDING)
-
-
-def rollback_command(
-    build_id: Annotated[str, typer.Argument(help="A generation that `kb status` lists.")],
-    by: By = publish.SYSTEM,
-    as_json: AsJson = False,
-) -> None:
-    """Put an earlier generation back into service; what is no longer approved stays out all the same."""
-    home = Home.from_environment()
-    with failing_clearly(as_json=as_json), database(home) as engine:
-        live = publish.rollback(home, engine, build_id, now=datetime.now(UTC), by=by)
-    if as_json:
-        print_json({"live": live.build_id, "encoder_fingerprint": live.encoder_fingerprint})
-    else:
-        typer.echo(f"generation {live.build_id} is live")
 
 
 def eval_command(
@@ -190,13 +157,8 @@ def _below(name: str, found: Proportion, floor: float | None) -> str:
     return f"{name} is {value}, at least {floor:.3f} was asked for"
 
 
-def _show_build(report: publish.BuildReport) -> None:
-    what = "built" if report.built else "already built, verified"
-    typer.echo(
-        f"generation {report.build_id} {what} and live: {report.snippets:,} snippets,"
-        f" {report.vectors:,} vectors, {report.seconds:.1f} s"
-    )
-    figures = report.calibration
+def show_calibration(figures: Mapping[str, Any]) -> None:
+    """The held-out figures of a build, and what they promise."""
     if figures.get("answerable"):
         typer.echo(
             f"on {figures['answerable']:,} customer phrasings held out in turn:"

@@ -48,7 +48,7 @@ from knowledge_base.ranking.risk import Risk
 from knowledge_base.snippet import Revision
 from knowledge_base.store import feedback, publications, repository
 from knowledge_base.store.engine import read_session, write_session
-from knowledge_base.store.publications import Publication
+from knowledge_base.store.publications import Publication, State
 
 Clock = Callable[[], datetime]
 LIVE_SET = "live_set"  # in a publication's report: the hash of what was live when it was compared
@@ -126,6 +126,9 @@ def build(
         ranker, written = prepare_locked(
             home, revisions, encoder=chosen, recipe=recipe, progress=progress
         )
+        recover(
+            home, engine
+        )  # what was published last may have been damaged, and be whole again now
         loaded = ranker.generation
         changes = live_build(home) != loaded.build_id or behind(engine, loaded)
         if changes:
@@ -160,6 +163,19 @@ def build(
         publication=None if candidate is None else candidate.publication.id,
         gate=None if candidate is None else candidate.report,
     )
+
+
+def due(home: Home, engine: Engine) -> int | None:
+    """The publication that has to be built now: one that was requested, or one whose builder died."""
+    with read_session(engine) as session:
+        requested = publications.newest(session, State.REQUESTED)
+        building = publications.newest(session, State.BUILDING)
+    if requested is not None:
+        return requested.id
+    if building is None:
+        return None
+    with sealed.try_lock(home.index, BUILD_LOCK) as free:
+        return building.id if free else None
 
 
 def prepare_candidate(

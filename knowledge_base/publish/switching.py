@@ -89,7 +89,7 @@ def recover_locked(home: Home, engine: Engine) -> str | None:
         Ranker(loaded, encoder_of(home, loaded))
     except (GenerationError, EncoderError, NotFound):
         return None
-    sealed.write_current(home.encoders, loaded.encoder_fingerprint)
+    _take_up_encoder(home, loaded)
     generations.activate(home, build_id)
     return build_id
 
@@ -115,8 +115,7 @@ def switch(
     Ranker(loaded, encoder or encoder_of(home, loaded))
     before = sealed.read_current(home.encoders)
     try:
-        if (home.encoders / loaded.encoder_fingerprint).is_dir():
-            sealed.write_current(home.encoders, loaded.encoder_fingerprint)
+        _take_up_encoder(home, loaded)
         if live_build(home) != build_id or mark is not None:
             activate(home, engine, loaded, action=action, by=by, now=now, extra=detail, mark=mark)
     except BaseException:
@@ -184,6 +183,12 @@ def behind(engine: Engine, loaded: Generation) -> bool:
     """Whether the database does not have live what this generation in service says."""
     with read_session(engine) as session:
         return repository.live_ids(session) != revision_ids(loaded)
+
+
+def _take_up_encoder(home: Home, loaded: Generation) -> None:
+    """Make a generation's encoder the current one, where it is kept in this home."""
+    if (home.encoders / loaded.encoder_fingerprint).is_dir():
+        sealed.write_current(home.encoders, loaded.encoder_fingerprint)
 
 
 def _differing(home: Home, engine: Engine) -> str | None:

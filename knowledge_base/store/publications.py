@@ -88,7 +88,7 @@ def request(session: Session, *, by: str, now: datetime) -> Publication:
     One that waits already will take up everything approved until it starts, so it is returned instead of
     another one: twenty approvals in a row make one candidate, or two when the first had been started.
     """
-    waiting = _newest(session, State.REQUESTED)
+    waiting = newest(session, State.REQUESTED)
     if waiting is not None:
         return waiting
     person = ensure_person(session, by, now=now)
@@ -121,6 +121,17 @@ def open_ones(session: Session) -> list[Publication]:
         select(*_TABLE.c).where(_TABLE.c.state.in_(states)).order_by(_TABLE.c.id.desc())
     )
     return [_value(row) for row in rows]
+
+
+def newest(session: Session, state: State) -> Publication | None:
+    """The newest publication in this state."""
+    row = session.execute(
+        select(*_TABLE.c)
+        .where(_TABLE.c.state == state.value)
+        .order_by(_TABLE.c.id.desc())
+        .limit(1)
+    ).first()
+    return None if row is None else _value(row)
 
 
 def last_published(session: Session) -> Publication | None:
@@ -352,16 +363,6 @@ def record(
     """The audit row of a step."""
     subject = f"publication:{publication_id}"
     audit.append(session, actor=by, action=action, subject=subject, detail=detail, now=now)
-
-
-def _newest(session: Session, state: State) -> Publication | None:
-    row = session.execute(
-        select(*_TABLE.c)
-        .where(_TABLE.c.state == state.value)
-        .order_by(_TABLE.c.id.desc())
-        .limit(1)
-    ).first()
-    return None if row is None else _value(row)
 
 
 def _value(row: Any) -> Publication:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import typer
 from dotenv import load_dotenv
@@ -26,6 +27,9 @@ from suggest_api.cli.people import (
     user_sign_out,
 )
 from suggest_api.cli.running import db_upgrade, serve, worker
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
 
 # Groups of commands of other parts, imported only when they are called: name, help, module and attribute.
 GROUPS = (
@@ -103,7 +107,9 @@ def build(arguments: Sequence[str]) -> typer.Typer:
             root.command(name, help=text)(_later)
     for name, text, module, attribute in GROUPS:
         if called == name:
-            root.add_typer(getattr(importlib.import_module(module), attribute), name=name)
+            group = getattr(importlib.import_module(module), attribute)
+            # The knowledge base does not know the service: what its gate asks of it comes along as an object.
+            root.add_typer(group, name=name, context_settings={"obj": _accepted_questions})
         else:
             root.command(name, help=text)(_later)
     for name, text, commands in OWN_GROUPS:
@@ -112,6 +118,12 @@ def build(arguments: Sequence[str]) -> typer.Typer:
             group.command(command_name)(command)
         root.add_typer(group, name=name)
     return root
+
+
+def _accepted_questions(session: Session) -> tuple[tuple[str, str], ...]:
+    from suggest_api.flow.publishing import accepted_questions
+
+    return accepted_questions(session)
 
 
 def _later() -> None:

@@ -101,6 +101,20 @@ def proposals(
     return tuple(_proposal(row) for row in session.execute(statement.limit(limit)).mappings())
 
 
+def answered(session: Session, *, most: int) -> tuple[tuple[str, str], ...]:
+    """Customers' questions, masked, with the snippet that an agent sent for them; the most recent ones first.
+
+    One that was declined as a phrasing says nothing about its answer, so it is left out.
+    """
+    rows = session.execute(
+        select(PhrasingProposalRow.phrasing, PhrasingProposalRow.snippet_key)
+        .where(PhrasingProposalRow.state != ProposalState.DECLINED.value)
+        .order_by(PhrasingProposalRow.last_seen_at.desc(), PhrasingProposalRow.id.desc())
+        .limit(most)
+    )
+    return tuple((row.phrasing, row.snippet_key) for row in rows)
+
+
 def locked(session: Session, ids: Sequence[int]) -> tuple[PhrasingProposal, ...]:
     """These proposals in order of id, held until the transaction ends; unknown ids are left out."""
     statement = (
