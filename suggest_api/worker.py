@@ -118,12 +118,16 @@ class Worker:
 
     def _checkpoint(self) -> None:
         """Signs the end of the audit chain now and then; what keeps it from that is told, and tried again."""
-        while not self._stop.wait(CHECKPOINT_LOOK_SECONDS):
+        pause = CHECKPOINT_LOOK_SECONDS
+        while not self._stop.wait(pause):
+            pause = CHECKPOINT_LOOK_SECONDS
             try:
                 if checkpoint(self._desk):
                     log.info("audit.checkpoint")
             except FirstlineError as error:
                 log.error("audit.no_checkpoint", error_class=type(error).__name__, why=str(error))
+                # It needs a person: as often as a checkpoint would be made is often enough to say so.
+                pause = self._desk.settings.checkpoint_minutes * 60.0
             except Exception as error:
                 log.error("worker.failed", loop="checkpoint", exc_info=error)
 

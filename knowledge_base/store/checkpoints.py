@@ -170,7 +170,7 @@ def compare(
         if point.seq > end:
             message = (
                 f"the chain ends at entry {end:,}, but a checkpoint of {day} ({where}) covers entry"
-                f" {point.seq:,}: {point.seq - end:,} entries were cut off, or an older copy was restored"
+                f" {point.seq:,}: {_entries(point.seq - end)} cut off, or an older copy was restored"
             )
             found.append(_problem(point, "missing_end", message, seq=end + 1))
         elif hashes.get(point.seq) == point.head:
@@ -201,6 +201,10 @@ def missing(
         message = f"the checkpoint of entry {point.seq:,} {reason}"
         found.append(_problem(point, "checkpoint_removed", message))
     return found
+
+
+def _entries(number: int) -> str:
+    return "1 entry was" if number == 1 else f"{number:,} entries were"
 
 
 def _hashes(session: Session, seqs: Sequence[int]) -> dict[int, str]:

@@ -135,7 +135,7 @@ def audit_public_key(
             except OSError as error:
                 raise UnreadableFile(f"{out}: cannot be written: {error.strerror}") from error
     facts = {"key": current.fingerprint, "keys": sorted(keys), "pem": text}
-    line = text.rstrip() if out is None else f"{len(keys)} keys written to {out}"
+    line = text.rstrip() if out is None else f"{_counted(len(keys), 'key')} written to {out}"
     say(facts, line, as_json=as_json)
 
 
@@ -251,15 +251,19 @@ def _reading() -> Iterator[Session]:
         yield session
 
 
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def _show(found: dict[str, Any], problems: list[ChainProblem]) -> None:
     state = "BROKEN" if problems else "intact"
     if "length" in found:
         typer.echo(
             f"{state}: {found['length']:,} entries, newest hash {found['head']};"
-            f" signed up to entry {found['signed_up_to']:,} by {found['checkpoints']:,} checkpoints"
+            f" signed up to entry {found['signed_up_to']:,} by {_counted(found['checkpoints'], 'checkpoint')}"
         )
     else:
-        typer.echo(f"{state}: {found['checkpoints']:,} checkpoints in the file")
+        typer.echo(f"{state}: {_counted(found['checkpoints'], 'checkpoint')} in the file")
     for problem in problems[:_SHOWN]:
         typer.echo(f"  {problem.message}")
     if len(problems) > _SHOWN:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from sqlalchemy import Engine
 from typer.testing import CliRunner
 
 from knowledge_base.store import audit, checkpoints
-from suggest_api import flow
+from suggest_api import flow, worker
 from suggest_api.cli import build
 from suggest_api.storage import unit_of_work
 from tests.api.conftest import Ticking
@@ -79,7 +80,7 @@ def test_the_file_is_checked_on_a_machine_without_the_database(
     only = ("--checkpoints", shell.file, "--public-key", tmp_path / "key.pem", "--file-only")
     report = shell.ask("audit", "verify", *only)
     assert (report["intact"], report["checkpoints"]) == (True, 1)
-    assert "intact: 1 checkpoints in the file" in shell.run("audit", "verify", *only)[1]
+    assert "intact: 1 checkpoint in the file" in shell.run("audit", "verify", *only)[1]
     assert shell.kinds("--checkpoints", shell.file, "--file-only") == ["unknown_key"]
     shell.file.write_text(shell.file.read_text().replace('"seq":3', '"seq":4'))
     assert shell.kinds(*only) == ["signature"]
@@ -105,7 +106,7 @@ def test_a_cut_chain_is_found_by_the_database_and_by_the_file(shell: Shell) -> N
     code, said = shell.run("audit", "verify", "--checkpoints", shell.file)
     assert code == 1
     assert "BROKEN: 2 entries" in said
-    assert "1 entries were cut off" in said
+    assert "1 entry was cut off" in said
 
 
 def test_an_export_over_a_file_that_says_otherwise_is_refused(shell: Shell) -> None:
@@ -162,6 +163,40 @@ def test_the_worker_signs_when_it_is_due(desk: flow.Desk) -> None:
     assert flow.checkpoint(desk) is False  # due, but nothing grew
     with unit_of_work.read(desk.engine) as session:
         assert len(checkpoints.stored(session)) == 2
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_worker_that_runs_signs_the_chain_or_says_why_not(
+    desk: flow.Desk, monkeypatch: pytest.MonkeyPatch, broken: bool
+) -> None:
+    if broken:
+        Chain(desk.engine, NOW).tamper("UPDATE audit SET actor = 'Eve' WHERE seq = 1")
+    said: list[tuple[str, dict[str, Any]]] = []
+    told = threading.Event()
+
+    def hear(event: str, **more: Any) -> None:
+        said.append((event, more))
+        if event.startswith("audit."):
+            told.set()
+
+    monkeypatch.setattr(worker, "CHECKPOINT_LOOK_SECONDS", 0.05)
+    for level in ("info", "error"):
+        monkeypatch.setattr(worker.log, level, hear)
+    running = worker.Worker(desk)
+    running.start()
+    try:
+        assert told.wait(60)
+    finally:
+        running.stop()
+        running.join()
+    with unit_of_work.read(desk.engine) as session:
+        points = checkpoints.stored(session)
+    if broken:
+        ((_, more),) = [one for one in said if one[0] == "audit.no_checkpoint"]
+        assert "entry 1 was changed" in more["why"]
+        assert points == ()
+    else:
+        assert len(points) == 1
 
 
 def test_no_checkpoints_when_they_are_switched_off(desk: flow.Desk) -> None:
