@@ -19,6 +19,7 @@ from suggest_api.bot_client import BotClient
 from suggest_api.channels import all_channels
 from suggest_api.console import routes as console
 from suggest_api.console.render import problem_page
+from suggest_api.console.sections import IMPORT
 from suggest_api.flow import Desk
 from suggest_api.logs import configure, get_logger
 from suggest_api.metrics import Metrics
@@ -68,7 +69,12 @@ def create_app(settings: Settings, *, desk: Desk | None = None) -> FastAPI:
     console.mount(app)
     # The last one added is the outermost.
     app.add_middleware(
-        BodyGate, cap=settings.max_body_bytes, webhook_cap=settings.max_webhook_bytes
+        BodyGate,
+        cap=settings.max_body_bytes,
+        caps={
+            "/webhooks/": settings.max_webhook_bytes,
+            IMPORT: settings.max_import_bytes,
+        },
     )
     app.add_middleware(RequestContext, metrics=built.metrics, https=settings.secure_cookies)
     return app

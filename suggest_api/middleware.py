@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Mapping
 from http import HTTPStatus
 
 import structlog
@@ -100,10 +101,11 @@ class BodyGate:
     Bytes are counted as they come, so a body without a length or with a wrong one is cut as well.
     """
 
-    def __init__(self, app: ASGIApp, *, cap: int, webhook_cap: int) -> None:
+    def __init__(self, app: ASGIApp, *, cap: int, caps: Mapping[str, int]) -> None:
+        """`caps` are those of addresses that begin with their key, in bytes; `cap` is for all others."""
         self._app = app
         self._cap = cap
-        self._webhook_cap = webhook_cap
+        self._caps = caps
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI entry."""
@@ -127,7 +129,8 @@ class BodyGate:
         if encoding not in {"", "identity"}:
             msg = "send the body uncompressed: Content-Encoding is not taken"
             raise UnsupportedEncoding(msg)
-        cap = self._webhook_cap if request.url.path.startswith("/webhooks/") else self._cap
+        path = request.url.path
+        cap = next((n for start, n in self._caps.items() if path.startswith(start)), self._cap)
         declared = request.headers.get("content-length", "")
         if declared.isdecimal() and int(declared[:12]) > cap:
             raise TooLarge(_too_large(cap))

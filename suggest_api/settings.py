@@ -173,7 +173,7 @@ class Settings(BaseSettings):
         # A request of 20 messages with 1,000 characters of 4 bytes each is 80 kB: ten times that.
         default=MIB,
         ge=1024,
-        description="Largest request body in bytes, except on webhooks.",
+        description="Largest request body in bytes, except on webhooks and of an import.",
     )
     max_webhook_bytes: int = Field(
         # WhatsApp sends up to 3 MB; refusing a legal event would lose it.
@@ -181,6 +181,7 @@ class Settings(BaseSettings):
         ge=1024,
         description="Largest webhook body in bytes.",
     )
+    max_import_bytes: int = Field(8 * MIB, ge=1024, description="Largest upload, in bytes.")
     bot_threads: int = Field(
         default=2,
         ge=1,

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from suggest_api.access.model import Identity
 from suggest_api.access.permissions import Action, may
-from suggest_api.console.render import CONSOLE
+from suggest_api.console.sections import CONSOLE, KNOWLEDGE
 
 POLICY = f"{CONSOLE}/policy"
 
 # Whoever answers customers is needed there first.
-HOMES = ((Action.READ_INBOX, CONSOLE), (Action.READ_POLICY, POLICY))
+HOMES = (
+    (Action.READ_INBOX, CONSOLE),
+    (Action.VIEW_KNOWLEDGE, KNOWLEDGE),
+    (Action.READ_POLICY, POLICY),
+)
 
 
 def home_of(identity: Identity) -> str:

@@ -17,17 +17,18 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from suggest_api.access import permissions
 from suggest_api.access.model import Identity
 from suggest_api.access.permissions import Action
+from suggest_api.console import sections
 from suggest_api.console.words import FILTERS, sentence
 from suggest_api.problems import Problem, request_id
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
-CONSOLE = "/console"
+CONSOLE = sections.CONSOLE
 STATIC_URL = f"{CONSOLE}/static"
 SIGN_IN = f"{CONSOLE}/sign-in"
-# One segment after the other, none of them empty and none of them dots: nothing that a browser could read
-# as another host or another page.
-OWN_PATH = re.compile(r"/console(/[A-Za-z0-9_-]+)*")
+# One segment after the other, none of them empty and none beginning with a dot: nothing that a browser could
+# read as another host or another page.
+OWN_PATH = re.compile(r"/console(/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)*")
 
 
 def page(
@@ -47,8 +48,10 @@ def page(
         "who": who,
         "may": lambda name: who is not None and permissions.may(who, Action[name]),
         "page": "",
+        "section": "",
         "conversation": None,
         "attention": 0,
+        "frozen": (),
     }
     text = _environment().get_template(template).render({**context, **values})
     return HTMLResponse(
@@ -108,4 +111,5 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(FILTERS)
+    environment.filters.update(bar=sections.bar, inside=sections.inside)
     return environment

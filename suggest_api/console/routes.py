@@ -10,11 +10,24 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from suggest_api.console import delivery_pages, events, pages, policy_pages, replies, sign_in
+from suggest_api.console.curation import (
+    audit,
+    board,
+    editor,
+    imports,
+    people,
+    review,
+    snippet,
+)
 from suggest_api.console.render import STATIC, STATIC_URL
 
 # Pages are for people: they are not part of the published API.
 router = APIRouter(include_in_schema=False)
-for part in (sign_in, pages, replies, delivery_pages, policy_pages, events):
+PARTS = (
+    *(sign_in, pages, replies, delivery_pages, policy_pages, events),
+    *(board, editor, snippet, review, imports, audit, people),
+)
+for part in PARTS:
     router.include_router(part.router)
 
 

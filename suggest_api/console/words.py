@@ -98,6 +98,29 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + ("" if closed else ".")
 
 
+def day(at: datetime) -> str:
+    """The day in UTC."""
+    return at.strftime("%-d %b %Y")
+
+
+def moment(at: datetime) -> str:
+    """Day and time in UTC."""
+    return at.strftime("%-d %b %Y, %H:%M UTC")
+
+
+def freeze_words(freeze: Any) -> str:
+    """What a freeze stops, as one sentence."""
+    what = f"the topic {freeze.topic}" if freeze.topic else "every topic"
+    where = f" on {freeze.channel}" if freeze.channel else ""
+    said = f", but for {freeze.holding_key}" if freeze.holding_key else ""
+    return f"{what}{where} is not answered{said}."
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """The number with its noun."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
 FILTERS: dict[str, Callable[..., str]] = {
     "ago": ago,
     "clock": clock,
@@ -106,4 +129,8 @@ FILTERS: dict[str, Callable[..., str]] = {
     "event_words": event_words,
     "match_words": match_words,
     "sentence": sentence,
+    "day": day,
+    "moment": moment,
+    "freeze_words": freeze_words,
+    "counted": counted,
 }

@@ -39,7 +39,13 @@ PEOPLE: dict[str, Collection[Role]] = {
     "ben": [Role.AGENT],
     "cora": CURATOR_ROLES,
     "ruth": [Role.ADMIN],
+    "maya": [Role.AUTHOR],
+    "lena": [Role.APPROVER],
+    "tomas": [Role.APPROVER],
+    "petra": [Role.PUBLISHER],
+    "udo": [Role.AUDITOR],
 }
+TEAMS = {"lena": ["legal"], "tomas": ["communications"]}
 QUESTION = "what time does the shop close"
 ANSWER = "Most shops open from 9 to 6. Each shop's hours are in the store finder."
 OURS = {"Sec-Fetch-Site": "same-origin", "Accept": "text/html"}
@@ -75,7 +81,8 @@ class Browser:
         answer = self.client.post("/console/sign-in", data=body, headers=OURS)
         if answer.status_code == 303 and inbox:
             self.name = name
-            self.csrf = csrf_in(self.get("/console"))
+            # a page that everybody may read who has a role
+            self.csrf = csrf_in(self.get("/console/policy"))
         return answer
 
 
@@ -125,7 +132,8 @@ def console_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     publish.build(home, engine, now=NOW, encoder=install(home, texts))
     with unit_of_work.write(engine) as session:
         for name, roles in PEOPLE.items():
-            access.create_user(session, name, roles=roles, password=PASSWORD, now=NOW)
+            teams = TEAMS.get(name, ())
+            access.create_user(session, name, roles=roles, teams=teams, password=PASSWORD, now=NOW)
     engine.dispose()
     return folder
 
