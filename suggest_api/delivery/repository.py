@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +22,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session, aliased
 
+from knowledge_base.store.repository import KEYS_AT_ONCE
+from knowledge_base.store.revisions import TABLE as REVISION
 from suggest_api.delivery.model import (
     AMBIGUOUS,
     BLOCKING,
@@ -170,6 +172,25 @@ def count_uses(session: Session, revision_id: int, *, since: datetime, but: str 
     if but is not None:
         statement = statement.where(OutboxRow.id != but)
     return session.scalar(statement) or 0
+
+
+def sent_of(session: Session, keys: Sequence[str], *, since: datetime) -> dict[str, int]:
+    """How many replies of each of these snippets a network took since then; those without one are left out."""
+    found: dict[str, int] = {}
+    for start in range(0, len(keys), KEYS_AT_ONCE):
+        page = keys[start : start + KEYS_AT_ONCE]
+        statement = (
+            select(REVISION.c.snippet_key, func.count())
+            .join_from(OutboxRow, REVISION, REVISION.c.id == OutboxRow.revision_id)
+            .where(
+                REVISION.c.snippet_key.in_(page),
+                OutboxRow.state == DeliveryState.SENT.value,
+                OutboxRow.created_at >= since,
+            )
+            .group_by(REVISION.c.snippet_key)
+        )
+        found.update((key, int(count)) for key, count in session.execute(statement))
+    return found
 
 
 def close_attempt(

@@ -6,16 +6,18 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Text, insert, select, type_coerce, update
+from sqlalchemy import ColumnElement, Text, case, func, insert, select, type_coerce, update
 from sqlalchemy.orm import Session
 
 from knowledge_base.store.curation_tables import RecallRow
+from knowledge_base.store.repository import KEYS_AT_ONCE
 from knowledge_base.store.tables import RevisionRow
 from suggest_api.drafts.model import Draft, DraftState
 from suggest_api.storage.tables import DraftRow
 from suggest_api.values import Use
 
 _TABLE = DraftRow.__table__
+_TAKEN = (DraftState.EDITED, DraftState.ACCEPTED, DraftState.SENT)
 
 
 def add(session: Session, drafts: Sequence[Draft]) -> None:
@@ -80,3 +82,40 @@ def _row(draft: Draft) -> dict[str, Any]:
         "state": draft.state.value,
         "proof": dict(draft.proof),
     }
+
+
+def usage(session: Session, keys: Sequence[str], *, since: datetime) -> dict[str, dict[str, int]]:
+    """By snippet: how many drafts were `shown`, `accepted` as they were, `edited` and taken, `dismissed`."""
+    edited = DraftRow.final_text.is_not(None)
+    taken = DraftRow.state.in_([state.value for state in _TAKEN])
+    found: dict[str, dict[str, int]] = {}
+    for start in range(0, len(keys), KEYS_AT_ONCE):
+        statement = (
+            select(
+                DraftRow.snippet_key,
+                func.count().label("shown"),
+                _times(taken & ~edited).label("accepted"),
+                _times(taken & edited).label("edited"),
+                _times(DraftRow.state == DraftState.DISMISSED.value).label("dismissed"),
+            )
+            .where(
+                DraftRow.snippet_key.in_(keys[start : start + KEYS_AT_ONCE]),
+                DraftRow.created_at >= since,
+            )
+            .group_by(DraftRow.snippet_key)
+        )
+        for row in session.execute(statement).mappings():
+            counts = {name: int(value) for name, value in row.items() if name != "snippet_key"}
+            found[row["snippet_key"]] = counts
+    return found
+
+
+def offered(session: Session, *, since: datetime) -> frozenset[str]:
+    """The keys of all snippets that were offered since then."""
+    statement = select(DraftRow.snippet_key).where(DraftRow.created_at >= since).distinct()
+    return frozenset(session.scalars(statement))
+
+
+def _times(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    """How many rows it holds for."""
+    return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from knowledge_base.curation.outlook import GoldenReadings
 from knowledge_base.errors import FirstlineError
 from knowledge_base.home import Home
 from knowledge_base.index.encoder import Encoder
@@ -35,6 +36,7 @@ class InService:
     encoder: Encoder
     live: LiveRevisions = field(default_factory=LiveRevisions)
     readings: Readings = field(default_factory=Readings)
+    golden: GoldenReadings = field(default_factory=GoldenReadings)
 
 
 class GenerationHolder:
