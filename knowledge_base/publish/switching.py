@@ -22,7 +22,7 @@ from knowledge_base.index.encoder import Encoder
 from knowledge_base.index.generation import Generation
 from knowledge_base.publish.generations import encoder_of, live_build
 from knowledge_base.ranking.ranker import Ranker
-from knowledge_base.store import audit, publications, repository
+from knowledge_base.store import audit, merges, publications, repository
 from knowledge_base.store.engine import read_session, write_session
 
 SYSTEM = "system"  # who builds or publishes when nobody is named
@@ -156,12 +156,15 @@ def activate(
             else:
                 mark(session)
             come, gone = repository.go_live(session, revision_ids(loaded))
+            # A snippet whose phrasings have gone live in another one has done its work.
+            merged = merges.settle_merges(session, by=by, now=now)
             detail = {
                 "previous": previous,
                 "encoder": loaded.encoder_fingerprint,
                 "snippets": len(loaded.rows.snippets),
                 "came_live": come,
                 "went": gone,
+                **({"merged": [one.from_key for one in merged]} if merged else {}),
                 **(extra or {}),
             }
             subject = f"generation:{loaded.build_id}"

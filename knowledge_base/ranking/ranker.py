@@ -126,6 +126,11 @@ class Ranker:
         return self._head
 
     @property
+    def lexicon(self) -> Lexicon:
+        """The words of the snippets."""
+        return self._lexicon
+
+    @property
     def calibration(self) -> Calibration:
         """The weights, the thresholds and what they rest on."""
         return self._calibration

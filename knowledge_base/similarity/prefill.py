@@ -25,7 +25,7 @@ _STOP_WORDS = (
     " thanks that the their them there they this to us want was way we were what when where which who why will"
     " with would you your youre ive id dont cant"
 )
-_STOP = frozenset(_STOP_WORDS.split())
+STOP = frozenset(_STOP_WORDS.split())
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 
 
@@ -85,7 +85,7 @@ def _name(phrasings: Sequence[str]) -> str:
     order: dict[str, int] = {}
     for phrasing in phrasings:
         words = [slug for word in _WORD.findall(phrasing.casefold()) if (slug := _slug(word))]
-        for word in dict.fromkeys(w for w in words if w not in _STOP and len(w) > 1):
+        for word in dict.fromkeys(w for w in words if w not in STOP and len(w) > 1):
             counts[word] += 1
             order.setdefault(word, len(order))
     best = sorted(counts, key=lambda word: (-counts[word], order[word]))[:WORDS_OF_KEY]

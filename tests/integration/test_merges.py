@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from sqlalchemy import Engine, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from knowledge_base import publish as publish_module
 from knowledge_base.errors import NotFound, WorkflowError
+from knowledge_base.home import Home
 from knowledge_base.policy import Policy, load_policy
 from knowledge_base.snippet import Revision, SnippetContent, Status
 from knowledge_base.store import audit, merges, repository
 from knowledge_base.store.engine import read_session, write_session
 from knowledge_base.store.tables import AuditRow
 from tests.conftest import NOW
+from tests.tiny_encoder import install
 
 SECOND = (
     "INSERT INTO snippet_merge (from_key, merged_into, revision_id, state, by, at)"
@@ -195,3 +200,26 @@ def test_the_database_refuses_a_second_open_merge_and_half_a_settlement(store: E
     ):
         with pytest.raises(IntegrityError), write_session(store) as session:
             session.execute(text(statement))
+
+
+def test_a_publication_ends_the_merge(store: Engine, policy: Policy, tmp_path: Path) -> None:
+    home = Home.at(tmp_path / "home")
+    encoder = install(home, ["how do i return this", "send it back", "return by post", "open"])
+    publish_module.build(home, store, now=NOW, encoder=encoder)
+    with write_session(store) as session:
+        made = begin(session)
+        draft = repository.get_revision(session, made.revision_id)
+        pass_review(session, policy, draft, author="Kim")
+    publish_module.build(home, store, now=NOW, encoder=encoder, by="Pat")
+    with read_session(store) as session:
+        assert [r.key for r in repository.all_live(session)] == ["returns.how", "stores.hours"]
+        assert merges.merges(session)[0].settled_by == "Pat"
+        entry = session.scalars(
+            select(AuditRow)
+            .where(AuditRow.action == "generation.publish")
+            .order_by(AuditRow.seq.desc())
+        ).first()
+    assert entry is not None
+    assert entry.detail["merged"] == ["returns.post"]
+    again = publish_module.build(home, store, now=NOW, encoder=encoder)
+    assert again.snippets == 2
