@@ -99,6 +99,7 @@ _PATTERNS: tuple[tuple[str, regex.Pattern[str]], ...] = tuple(
                 rf"(?:{_STREETS})\b"
             ),
         ),
+        ("account", r"\bending (?:in |with |on )?[0-9]{3,6}(?![0-9])"),
         ("address", rf"(?<![\p{{L}}\p{{N}}]){_POSTCODE}(?![\p{{L}}\p{{N}}])"),
         ("date", rf"(?<![0-9])(?:{_DATE})(?![0-9])"),
         ("number", rf"[+(]{{0,3}}+{_NUMBER}{{4,}}+"),

@@ -42,6 +42,8 @@ GROUPS = (
         "policy_app",
     ),
 )
+# Commands of the service in a group of another part: they need more than that part knows.
+ADDED = {"kb": ("suggest_api.cli.coverage",)}
 # Single commands that a module registers by itself: names and helps, and the module.
 REGISTERED = (
     (
@@ -108,6 +110,8 @@ def build(arguments: Sequence[str]) -> typer.Typer:
     for name, text, module, attribute in GROUPS:
         if called == name:
             group = getattr(importlib.import_module(module), attribute)
+            for added in ADDED.get(name, ()):
+                importlib.import_module(added).register(group)
             # The knowledge base does not know the service: what its gate asks of it comes along as an object.
             root.add_typer(group, name=name, context_settings={"obj": _accepted_questions})
         else:

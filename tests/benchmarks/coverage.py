@@ -1,12 +1,13 @@
-"""Measures coverage: how well questions are grouped, and how near the estimated gain of a snippet is to the true one.
+"""Measures coverage: how well questions are grouped, and how near a snippet's estimated gain is to the true one.
 
     python -m tests.benchmarks.coverage [--rounds 3] [--snippets 5] [--development] [--json]
 
-FIRSTLINE_BENCHMARK_DATA names the folder with Banking77 and CLINC150; the encoder is FIRSTLINE_HOME's. Categories are
-parted into two halves: the grouping's thresholds were chosen on one (--development), the figures are of the other.
+FIRSTLINE_BENCHMARK_DATA names the folder with Banking77 and CLINC150; the encoder is FIRSTLINE_HOME's. Categories
+are parted into two halves: the grouping's thresholds were chosen on one (--development), the figures are of the
+other.
 
-Gain: twelve categories are taken out of the knowledge base, and their phrasings are what customers asked in vain. A
-snippet is begun from each of the largest gaps; the estimate is compared with what a real build with that snippet
+Gain: twelve categories are taken out of the knowledge base, and their phrasings are what customers asked in vain.
+A snippet is begun from each of the largest gaps; the estimate is compared with what a real build with that snippet
 answers of other questions of those categories (the report part, in the same proportions).
 """
 
@@ -28,6 +29,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
+from rich.progress import Progress as Bar
 from rich.table import Table
 
 from knowledge_base.errors import FirstlineError
@@ -87,11 +89,13 @@ def _run(
     banking, clinc = data.read_banking(place), data.read_clinc(place)
     banks = _by_category([(t, c) for c, ts in banking.phrasings.items() for t in ts])
     others = _by_category(clinc["val"])
-    encoder.remember(
-        [t for ts in (*banks.values(), *others.values()) for t in ts]
-        + [t for t, _ in banking.report],
-        progress=lambda step, done, total: screen.print(f"{step} {done}/{total}", end="\r"),
-    )
+    texts = [t for ts in (*banks.values(), *others.values()) for t in ts]
+    with Bar(console=screen, transient=True) as bar:
+        task = bar.add_task("Encoding texts")
+        encoder.remember(
+            texts + [t for t, _ in banking.report],
+            progress=lambda _, done, total: bar.update(task, completed=done, total=total),
+        )
     results: dict[str, Any] = {"grouping": {}, "gain": []}
     for name, categories in (("Banking77", banks), ("CLINC150", others)):
         chosen = {c: categories[c] for c in _half(categories, first=options.development)}
@@ -112,7 +116,7 @@ def _by_category(pairs: Sequence[tuple[str, str | None]]) -> dict[str, list[str]
 
 def _half(categories: Mapping[str, Sequence[str]], *, first: bool) -> list[str]:
     names = sorted(categories)
-    Random("halves").shuffle(names)  # noqa: S311 - a sample, no secret
+    Random("split").shuffle(names)  # noqa: S311 - a sample, no secret
     middle = len(names) // 2
     return names[:middle] if first else names[middle:]
 
@@ -304,7 +308,7 @@ def _total(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Means over all snippets, with a 95 % interval of the mean difference (Student's t)."""
     if len(results) < 2:
         return {}
-    from scipy.stats import t
+    from scipy.stats import t  # type: ignore[import-untyped]  # comes with scikit-learn
 
     estimated = np.array([r["estimated_share"]["value"] or 0.0 for r in results])
     true = np.array([r["true_share"]["value"] or 0.0 for r in results])

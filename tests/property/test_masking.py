@@ -155,6 +155,7 @@ def test_any_text_can_be_masked_and_stays_short(text: str) -> None:
         ("no parcel. Regards, Ana Lima", "no parcel. Regards, ⟨name⟩"),
         ("password is hunter2!", "⟨secret⟩"),
         ("see https://x.test/a?b=1", "see ⟨link⟩"),
+        ("my card ending in 9012", "my card ⟨account⟩"),
         ("@quillhaven hello", "⟨handle⟩ hello"),
         ("loyalty LX-9912-AB", "loyalty ⟨reference⟩"),
     ],
