@@ -11,7 +11,8 @@ from knowledge_base.similarity.clusters import cluster, link
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    result: np.ndarray = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return result.astype(np.float32)
 
 
 def random(n: int, seed: int, d: int = 6) -> np.ndarray:
