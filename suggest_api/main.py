@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -84,8 +85,13 @@ def create_app(settings: Settings, *, desk: Desk | None = None) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     desk: Desk = app.state.desk
     desk.generations.refresh(force=True)
+    ended = threading.Event()
+    threading.Thread(
+        target=desk.generations.watch, args=(ended,), name="generations", daemon=True
+    ).start()
     log.info("service.started", build_id=desk.generations.build_id)
     yield
+    ended.set()
     desk.engine.dispose()
     log.info("service.stopped")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from suggest_api.flow.assistant import converse
 from suggest_api.flow.coverage import sweep_questions
 from suggest_api.flow.delivery import deliver
 from suggest_api.flow.operating import checkpoint
+from suggest_api.flow.publishing import put_back, start_builder
 from suggest_api.flow.reception import ingest
 from suggest_api.logs import configure, get_logger
 from suggest_api.storage import heartbeat, unit_of_work
@@ -28,6 +30,11 @@ PAUSE_SECONDS = 1.0
 SWEEP_SECONDS = 3600.0
 # Seconds between two looks at whether a checkpoint of the audit chain is due, which is minutes at the least.
 CHECKPOINT_LOOK_SECONDS = 20.0
+# Seconds between two looks at whether a publication is due.
+PUBLISH_LOOK_SECONDS = 0.5
+# Seconds before another builder is started after one that did not come to its end.
+BUILDER_PAUSE_SECONDS = 30.0
+FINDING = 1  # exit code of a builder whose candidate was refused or could not be built
 # Seconds that a worker has to finish what it is doing when it is asked to end.
 DRAIN_SECONDS = 10.0
 
@@ -48,6 +55,7 @@ class Worker:
             *(self._thread(f"deliver-{n}", deliver) for n in range(settings.send_threads)),
             threading.Thread(target=self._beat, name="heartbeat", daemon=True),
             threading.Thread(target=self._sweep, name="sweep", daemon=True),
+            threading.Thread(target=self._publish, name="publish", daemon=True),
         ]
         if settings.checkpoint_minutes:
             sign = threading.Thread(target=self._checkpoint, name="checkpoint", daemon=True)
@@ -115,6 +123,28 @@ class Worker:
             except Exception as error:
                 log.warning("worker.sweep", error_class=type(error).__name__)
             self._stop.wait(SWEEP_SECONDS)
+
+    def _publish(self) -> None:
+        """Has what was requested built in a process of its own, one at a time."""
+        builder: subprocess.Popen[bytes] | None = None
+        pause = PUBLISH_LOOK_SECONDS
+        while not self._stop.wait(pause):
+            pause = PUBLISH_LOOK_SECONDS
+            try:
+                if builder is None:
+                    put_back(self._desk)
+                    builder = start_builder(self._desk)
+                elif builder.poll() is not None:
+                    if builder.returncode not in (0, FINDING):  # it could not even say why
+                        log.error("publication.builder_died", code=builder.returncode)
+                        pause = BUILDER_PAUSE_SECONDS
+                    builder = None
+            except Exception as error:
+                log.error("worker.failed", loop="publish", error_class=type(error).__name__)
+                pause = PAUSE_SECONDS
+        if builder is not None:
+            builder.terminate()  # another worker finds the publication and begins again
+            builder.wait()
 
     def _checkpoint(self) -> None:
         """Signs the end of the audit chain now and then; what keeps it from that is told, and tried again."""

@@ -166,16 +166,18 @@ def build(
 
 
 def due(home: Home, engine: Engine) -> int | None:
-    """The publication that has to be built now: one that was requested, or one whose builder died."""
+    """The publication that has to be built now: one that was requested, or one whose builder died.
+
+    None while somebody builds: it is asked again afterwards.
+    """
     with read_session(engine) as session:
         requested = publications.newest(session, State.REQUESTED)
         building = publications.newest(session, State.BUILDING)
-    if requested is not None:
-        return requested.id
-    if building is None:
+    found = requested or building
+    if found is None:
         return None
     with sealed.try_lock(home.index, BUILD_LOCK) as free:
-        return building.id if free else None
+        return found.id if free else None
 
 
 def prepare_candidate(

@@ -19,6 +19,7 @@ from suggest_api.suggestions.live import LiveRevisions
 
 # A content team that publishes waits at most this long; reading one small file a second costs nothing.
 CHECK_SECONDS = 1.0
+WATCH_SECONDS = 0.5  # between two looks of the thread that watches, where there is one
 # A refused generation is tried again after this: its encoder may have been exported meanwhile. Verifying
 # hashes some 100 MB, which no request should wait for more often.
 RETRY_SECONDS = 60.0
@@ -53,11 +54,13 @@ class GenerationHolder:
         self._failure: str | None = None
         self._checked_at = self._tried_at = float("-inf")
         self._lock = threading.Lock()
+        self._watched = False
 
     @property
     def in_service(self) -> InService | None:
         """The newest usable generation; None until there is one."""
-        self.refresh()
+        if not self._watched:
+            self.refresh()
         return self._held
 
     @property
@@ -80,6 +83,16 @@ class GenerationHolder:
     def failure(self) -> str | None:
         """Why the current generation is not in service, if it is not."""
         return self._failure
+
+    def watch(self, stop: threading.Event) -> None:
+        """Look at CURRENT until `stop` is set: no request then waits for a load, nor a swap for a request."""
+        self._watched = True
+        try:
+            while not stop.wait(WATCH_SECONDS):
+                with self._lock:
+                    self._load_current(force=False)
+        finally:
+            self._watched = False
 
     def refresh(self, *, force: bool = False) -> None:
         """Look at CURRENT, at most once in CHECK_SECONDS, and load what it names if that is new."""
