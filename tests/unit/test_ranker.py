@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from knowledge_base.home import Home
@@ -195,12 +196,35 @@ def test_a_snippet_without_any_row_does_not_break_the_others(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     ("rows", "examples", "snippets", "wanted"),
-    [(7, 5, 1, False), (14, 10, 2, True), (30, 3, 10, False), (10**6, 10**6, 10**5, False)],
+    [
+        (7, 5, 1, False),
+        (14, 10, 2, True),
+        (25, 5, 10, True),
+        (24, 4, 10, False),
+        (10**6, 10**6, 10**5, False),
+    ],
 )
 def test_a_head_is_trained_only_where_it_can_learn(
     rows: int, examples: int, snippets: int, wanted: bool
 ) -> None:
     assert wants_head(rows, examples, snippets) is wanted
+
+
+def test_a_snippet_with_few_phrasings_is_not_drowned_by_one_with_many(tmp_path: Path) -> None:
+    """The number of phrasings says who wrote some, not what is asked."""
+    many = tuple(f"where is the parcel number {n} of mine" for n in range(60))
+    parcels = revision("parcels", title="Parcels", text="We look for it.", examples=many)
+    lamps = revision(
+        "lamps", title="Lamp parcel", text="We look at it.", examples=("a dark lamp",)
+    )
+    ranker = _ranker(tmp_path, [*shop(), parcels, lamps])
+    # At the centre of all rows, where no snippet is near, the head would guess the one with the most rows.
+    guess = ranker._head.log_probabilities(np.zeros(len(ranker._head.centre), np.float32))
+    assert guess is not None
+    keys = [snippet.key for snippet in ranker._generation.rows.snippets]
+    assert guess[keys.index("parcels")] < guess.mean()
+    asked = ranker.rank(["my lamp is dark"], limit=1)
+    assert asked.candidates[0].snippet_key == "lamps"
 
 
 def test_timings_are_reported(ranker: Ranker) -> None:
