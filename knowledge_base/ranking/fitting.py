@@ -171,6 +171,8 @@ def _logistic_regression(projected: Vectors, labels: NDArray[np.int32]) -> tuple
     with warnings.catch_warnings():
         # A solver stopped at 300 steps is off by less than the held-out noise.
         warnings.simplefilter("ignore", ConvergenceWarning)
+        # With a title and a phrasing each, it takes so many classes for a mistake.
+        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
         model.fit((projected * scoring.HEAD_SCALE).astype(np.float32), labels)
     if (
         len(model.classes_) == 2

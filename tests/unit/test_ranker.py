@@ -227,6 +227,13 @@ def test_a_snippet_with_few_phrasings_is_not_drowned_by_one_with_many(tmp_path: 
     assert asked.candidates[0].snippet_key == "lamps"
 
 
+def test_one_phrasing_each_is_enough_for_a_head(tmp_path: Path) -> None:
+    snippets = [revision(key, text=key, examples=(f"about {key}",)) for key in "abcdefghijklmnop"]
+    ranker = _ranker(tmp_path, snippets)
+    assert ranker._head.trained
+    assert ranker.rank(["about c"], limit=1).candidates[0].snippet_key == "c"
+
+
 def test_timings_are_reported(ranker: Ranker) -> None:
     timings = ranker.rank(["are you open"], limit=1).timings
     assert timings.encode > 0
