@@ -99,6 +99,7 @@ def approve(
         "outcome": str(verdict.outcome),
         "team": path[step],
         "step": step,
+        "reason_sha256": review.words_hash(reason),
     }
     action = "revision.approve" if whole else "revision.sign_off"
     return _move(session, before, after, action=action, by=person, now=now, detail=detail)

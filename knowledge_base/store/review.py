@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -189,3 +190,23 @@ def words(text: str) -> str:
         )
         raise ContentError(msg)
     return kept
+
+
+def words_hash(text: str) -> str:
+    """SHA-256 (hex) of a reason as it is kept: what the audit chain holds of it."""
+    return hashlib.sha256(words(text).encode()).hexdigest()
+
+
+def signed_rows(session: Session, revision: Revision) -> tuple[dict[str, Any], ...]:
+    """The sign-offs of the revision's last submission as they are stored, in the order of their steps."""
+    table = ReviewDecisionRow.__table__
+    statement = (
+        select(*table.columns)
+        .where(
+            ReviewDecisionRow.revision_id == revision.id,
+            ReviewDecisionRow.submitted_at == revision.submitted_at,
+            ReviewDecisionRow.kind == "approve",
+        )
+        .order_by(ReviewDecisionRow.step)
+    )
+    return tuple(dict(row) for row in session.execute(statement).mappings())

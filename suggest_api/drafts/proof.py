@@ -12,6 +12,7 @@ from knowledge_base.errors import FirstlineError, NotFound, ProofFailed
 from knowledge_base.policy import Policy, Verdict, judge
 from knowledge_base.snippet import Revision
 from knowledge_base.store import repository as revisions
+from knowledge_base.store import review
 from knowledge_base.store.revisions import subject
 from knowledge_base.store.trail import entries_about
 from knowledge_base.wording import Filled, fill, measure
@@ -199,6 +200,7 @@ def _recorded_revision(session: Session, revision: Revision) -> Iterator[Check]:
     entries = entries_about(session, [subject(revision.key, revision.number)])
     approved = repository.approved_hash(session, revision.id)
     yield from trail.of_revision(revision, entries, approved_hash=approved)
+    yield from trail.of_decisions(revision, entries, review.signed_rows(session, revision))
 
 
 def _recall(session: Session, draft: Draft) -> Iterator[Check]:

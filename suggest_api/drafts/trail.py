@@ -15,6 +15,7 @@ from suggest_api.values import canonical_json, sha256
 
 _NOT_KEPT = "it was recorded before the audit chain kept this hash"
 _DECIDING = ("draft.edited", "draft.accepted", "draft.dismissed")
+_SIGNED = ("revision.sign_off", "revision.approve")
 # What the last of these entries says of a revision's place in the workflow; others do not move it.
 _STATUS = {
     "revision.add": "draft",
@@ -68,6 +69,32 @@ def of_revision(
     yield same("retired_at", _time(revision.retired_at), retirement and _time(retirement.at))
     moves = [_STATUS[entry.action] for entry in entries if entry.action in _STATUS]
     yield same("status", revision.status.value, moves[-1] if moves else None)
+
+
+def of_decisions(
+    revision: Revision, entries: Sequence[Recorded], decisions: Sequence[Mapping[str, Any]]
+) -> Iterator[Check]:
+    """Every sign-off on the way to the approval, by whom, when, for which team and why.
+
+    An approval in one go (an import by two people) has no sign-offs, and its entry names no step.
+    """
+    submitted = max((e.seq for e in entries if e.action == "revision.submit"), default=0)
+    signed = [
+        e for e in entries if e.seq > submitted and e.action in _SIGNED and "step" in e.detail
+    ]
+    yield same("sign-offs", len(signed), len(decisions))
+    for number, (entry, decision) in enumerate(zip(signed, decisions, strict=False), start=1):
+        part = f"sign-off {number}"
+        recorded = (entry.actor, _time(entry.at), entry.detail["step"], entry.detail.get("team"))
+        kept = (decision["by"], _time(decision["at"]), decision["step"], decision["team"])
+        yield same(part, kept, recorded)
+        bound = (decision["author"], decision["content_hash"])
+        yield same(f"{part}, what was signed", bound, (revision.author, revision.content_hash))
+        if "reason_sha256" in entry.detail:
+            digest = sha256(decision["reason"])
+            yield same(f"{part}, reason", entry.detail["reason_sha256"], digest)
+        else:
+            yield Check(part=f"{part}, reason", holds=None, detail=_NOT_KEPT)
 
 
 def of_draft(draft: Draft, entries: Sequence[Recorded]) -> Iterator[Check]:

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from knowledge_base.errors import NotFound, ProofFailed
 from knowledge_base.store.columns import CanonicalJson
+from knowledge_base.store.curation_tables import ReviewDecisionRow
 from knowledge_base.store.tables import AuditRow, RevisionRow
 from suggest_api import flow
 from suggest_api.drafts.model import DraftState, proof_hash
@@ -32,7 +33,13 @@ from tests.flow.test_gate import RETURNS, offer, waiting
 __all__ = ["waiting"]  # the fixture is used by name
 
 # A word that the column can hold, since any other one cannot even be read.
-WORDS = {"status": "in_review", "state": "accepted", "use": "assistant", "verdict_outcome": "pass"}
+WORDS = {
+    "status": "in_review",
+    "kind": "return",
+    "state": "accepted",
+    "use": "assistant",
+    "verdict_outcome": "pass",
+}
 EDITED = RETURNS.replace("30", "60")
 
 # Which part says that a column was changed.
@@ -93,6 +100,12 @@ OUTBOX = {
     "verdict": "reply's verdict",
     "verdict_outcome": "reply's outcome",
 }
+DECISION = {
+    **dict.fromkeys(("revision_id", "submitted_at", "kind"), "sign-offs"),
+    **dict.fromkeys(("step", "team", "by", "at"), "sign-off 1"),
+    **dict.fromkeys(("author", "content_hash"), "sign-off 1, what was signed"),
+    "reason": "sign-off 1, reason",
+}
 # Where the sending stands and where it went, which is the delivery's own story.
 DELIVERY = {
     *("conversation_id", "seq", "turn_id", "author", "author_name", "state", "attempts"),
@@ -130,7 +143,7 @@ class Owner:
         raw.execute(f"PRAGMA ignore_check_constraints={'OFF' if on else 'ON'}")
 
     def _drop_guards(self, connection: Connection) -> None:
-        tables = ("draft", "revision", "audit", "outbox")
+        tables = ("draft", "revision", "review_decision", "audit", "outbox")
         if connection.dialect.name == "sqlite":
             named = text("SELECT name FROM sqlite_master WHERE type = 'trigger'")
             for name in connection.scalars(named).all():
@@ -152,10 +165,11 @@ class Owner:
                 return str(error)
 
     def row(self, connection: Connection, table: Table) -> dict[str, Any]:
+        revision = select(DraftRow.revision_id).where(DraftRow.id == self.draft_id)
         wanted: Any = {
             "draft": table.c.get("id") == self.draft_id,
-            "revision": table.c.get("id")
-            == select(DraftRow.revision_id).where(DraftRow.id == self.draft_id).scalar_subquery(),
+            "revision": table.c.get("id") == revision.scalar_subquery(),
+            "review_decision": table.c.get("revision_id") == revision.scalar_subquery(),
             "outbox": table.c.get("draft_id") == self.draft_id,
         }[table.name]
         return dict(connection.execute(select(table).where(wanted)).mappings().one())
@@ -205,7 +219,7 @@ def others(column: Any, value: Any) -> list[Any]:
     elif isinstance(value, int):
         found = [value + 1000]
     else:
-        found = [value[:-1] + ("0" if value[-1:] != "0" else "1")]
+        found = [value[:-1] + ("0" if value[-1:] != "0" else "1")]  # "" becomes "0"
     return [*found, None] if column.nullable else found
 
 
@@ -227,9 +241,10 @@ def verdict_on(report: ProofReport | str, part: str, what: str) -> None:
     [
         (DraftRow, DRAFT, set()),
         (RevisionRow, REVISION, set(LATER)),
+        (ReviewDecisionRow, DECISION, {"id"}),  # a number and no more: nothing refers to it
         (OutboxRow, OUTBOX, DELIVERY),
     ],
-    ids=["draft", "revision", "outbox"],
+    ids=["draft", "revision", "review_decision", "outbox"],
 )
 def test_every_changed_column_is_noticed(
     owner: Owner, model: Any, expected: dict[str, str], excused: set[str]
