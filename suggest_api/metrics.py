@@ -58,6 +58,14 @@ class Metrics:
             registry=self.registry,
         )
 
+        self.freezes = Gauge(
+            "firstline_freezes",
+            "Freezes in force, by kind (freeze, drill), counted when scraped.",
+            ("kind",),
+            multiprocess_mode="mostrecent",  # counted in the database, as above
+            registry=self.registry,
+        )
+
     def text(self) -> bytes:
         """All metrics in Prometheus' text format; of several workers, their sums."""
         if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:  # set by `workers` for its processes

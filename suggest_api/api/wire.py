@@ -13,6 +13,7 @@ from suggest_api.values import (
     Abstention,
     Author,
     Facts,
+    Freeze,
     Message,
     OfferedDraft,
     SuggestionRequest,
@@ -162,6 +163,25 @@ class SuggestionOut(BaseModel):
         )
 
 
+class FreezeOut(BaseModel):
+    """Something that is not answered for the time being. `topic` '' is everything, `channel` '' every channel."""
+
+    id: int
+    topic: str
+    channel: str
+    holding_key: str | None = Field(description="The one snippet that may be said.")
+    team: str = Field(description="Who gets the conversations.")
+    drill: bool = Field(description="A drill is shown and withholds nothing.")
+    by: str
+    at: datetime
+    reason: str
+
+    @classmethod
+    def of(cls, freeze: Freeze) -> FreezeOut:
+        """From the freeze."""
+        return cls.model_validate(freeze, from_attributes=True)
+
+
 class SuggestionsOut(BaseModel):
     """Drafts, best first; or none, with the reason."""
 
@@ -170,6 +190,9 @@ class SuggestionsOut(BaseModel):
     abstained: bool
     reason: Abstention | None
     suggestions: list[SuggestionOut]
+    frozen: list[FreezeOut] = Field(
+        description="Freezes that bear on this question; the first that is no drill withholds the answer."
+    )
 
     @classmethod
     def of(cls, response: SuggestionResponse) -> SuggestionsOut:
@@ -180,6 +203,7 @@ class SuggestionsOut(BaseModel):
             abstained=response.abstained,
             reason=response.reason,
             suggestions=[SuggestionOut.of(draft) for draft in response.suggestions],
+            frozen=[FreezeOut.of(freeze) for freeze in response.frozen],
         )
 
 

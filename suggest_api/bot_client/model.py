@@ -28,6 +28,8 @@ class HandOverReason(StrEnum):
     ANSWER_UNAVAILABLE = "answer_unavailable"
     NOTHING_TO_READ = "nothing_to_read"
     NO_ASSISTANT = "no_assistant"
+    FROZEN = "frozen"  # nothing is said about it at the moment
+    RECALLED = "recalled"  # the answer was pulled before it had left
 
 
 OUTAGES = frozenset(

@@ -16,6 +16,7 @@ from dotenv import load_dotenv
 
 from suggest_api.cli.asking import check, suggest, verify
 from suggest_api.cli.auditing import audit_checkpoint, audit_public_key, audit_rotate, audit_verify
+from suggest_api.cli.freezing import freeze, freezes, thaw
 from suggest_api.cli.inbox import inbox_list, inbox_replay
 from suggest_api.cli.people import (
     key_create,
@@ -43,7 +44,7 @@ GROUPS = (
     ),
 )
 # Commands of the service in a group of another part: they need more than that part knows.
-ADDED = {"kb": ("suggest_api.cli.coverage",)}
+ADDED = {"kb": ("suggest_api.cli.coverage", "suggest_api.cli.recalling")}
 # Single commands that a module registers by itself: names and helps, and the module.
 REGISTERED = (
     (
@@ -98,7 +99,7 @@ def build(arguments: Sequence[str]) -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,  # a bug shows Python's own traceback, without any values
     )
-    for command in (serve, worker, suggest, check, verify):
+    for command in (serve, worker, suggest, check, verify, freeze, thaw, freezes):
         root.command()(command)
     called = next((word for word in arguments if not word.startswith("-")), None)
     for names, module in REGISTERED:

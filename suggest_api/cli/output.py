@@ -20,6 +20,8 @@ OK, FOUND, USAGE = 0, 1, 2
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Channel = Annotated[str, typer.Option(help="The channel that the text is for.")]
+By = Annotated[str, typer.Option(metavar="NAME", help="Who does it; it is on record.")]
+Reason = Annotated[str, typer.Option(help="Why; everybody who is concerned reads it.")]
 
 
 @contextmanager
@@ -54,8 +56,8 @@ def database() -> Iterator[Engine]:
 
 
 @contextmanager
-def whole_desk() -> Iterator[Desk]:
-    """The parts that a question needs, without a service."""
+def whole_desk(*, generation: bool = True) -> Iterator[Desk]:
+    """The parts that a question needs, without a service; `generation` for one that is ranked."""
     from suggest_api.logs import configure
     from suggest_api.main import create_desk
     from suggest_api.settings import load_settings
@@ -64,7 +66,8 @@ def whole_desk() -> Iterator[Desk]:
     configure(level="error", form=settings.log_format)
     with database() as engine:
         desk = create_desk(settings, engine=engine)
-        desk.generations.refresh(force=True)
+        if generation:
+            desk.generations.refresh(force=True)
         yield desk
 
 

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from knowledge_base.policy import Finding, Outcome, Severity, Verdict
 from knowledge_base.snippet import Status
 from suggest_api.compliance.drift import Drift, DriftLimits
-from suggest_api.values import CONTEXT_LAYER, METADATA_LAYER, Use
+from suggest_api.values import CONTEXT_LAYER, METADATA_LAYER, FreezeState, Use
 
 # FINRA rule 2210(a)(3) and (5): what reaches more than 25 retail investors within 30 calendar days is a retail
 # communication, which a principal approves first, and no correspondence any more.
@@ -23,11 +23,24 @@ USE_LIMITS = {"finance": 25}
 USE_WINDOW = timedelta(days=30)
 
 
+REASON_SHOWN = 200  # characters of why something was recalled or frozen; its page has all of it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecallFacts:
+    """Who pulled a revision, when and why."""
+
+    by: str
+    at: datetime
+    reason: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RevisionFacts:
     """What the database says about the revision that a text was made from, at the moment of the question.
 
     `uses` counts the replies made from it within USE_WINDOW; `use_limit` None means that no pack limits them.
+    `recall` is there where it was pulled.
     """
 
     key: str
@@ -43,6 +56,7 @@ class RevisionFacts:
     valid_until: datetime | None = None
     uses: int = 0
     use_limit: int | None = None
+    recall: RecallFacts | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +82,9 @@ class Circumstances:
 
     `notice` marks what the service says itself when something happens (a hand-over, automated replies switched
     off): an opt-out and a need for care do not silence it. `revision` None is text that nobody made from a
-    snippet. `drift` is how far the final text is from the approved one, None where there is no approved one.
+    snippet; `begun_about` is then the topic of the snippet that it began as and does not resemble any more.
+    `drift` is how far the final text is from the approved one, None where there is no approved one. `freezes` are
+    those that withhold something on this channel.
     """
 
     use: Use
@@ -78,7 +94,9 @@ class Circumstances:
     notice: bool = False
     revision: RevisionFacts | None = None
     conversation: ConversationFacts | None = None
-    frozen_topics: frozenset[str] = frozenset()
+    begun_about: str = ""
+    word_for_word: bool = True  # whether it says what was approved and nothing else
+    freezes: FreezeState = FreezeState()
     drift: Drift | None = None
     limits: DriftLimits = DriftLimits()
 
@@ -106,7 +124,15 @@ def _approval(here: Circumstances) -> Iterator[Finding]:
     if revision is None:
         return
     mend = "ask for drafts again, or have the text approved"
-    if revision.status is not Status.APPROVED or revision.approved_by is None:
+    recall = revision.recall
+    if recall is not None:
+        at = recall.at.isoformat(timespec="minutes")
+        yield _metadata(
+            "META-NOT-LIVE",
+            f"{_name(revision)} was recalled by {recall.by} at {at} ({_brief(recall.reason)})",
+            "do not say it in other words either: choose another answer, or ask who recalled it",
+        )
+    elif revision.status is not Status.APPROVED or revision.approved_by is None:
         state = revision.status.value.replace("_", " ")
         yield _metadata("META-NOT-APPROVED", f"{_name(revision)} is {state}, not approved", mend)
     elif not revision.live:
@@ -231,14 +257,28 @@ def _window(here: Circumstances) -> Iterator[Finding]:
 
 
 def _frozen(here: Circumstances) -> Iterator[Finding]:
-    topics = {here.revision.topic} if here.revision is not None else set()
-    if here.conversation is not None and here.revision is None:
-        topics.add(here.conversation.topic)
-    for topic in sorted((topics & here.frozen_topics) - {""}):
+    """The holding statement goes out word for word; a snippet is judged by its own topic, and what somebody
+    writes freely by the conversation's. Where everything is frozen, all else stays here.
+    """
+    revision, known, state = here.revision, here.conversation, here.freezes
+    if not state.freezes:
+        return
+    holding = state.holding_keys(channel=here.channel)
+    if revision is not None and revision.key in holding and here.word_for_word:
+        return
+    if revision is not None:
+        topics = [revision.topic]
+    else:
+        topics = [here.begun_about, *([known.topic] if known is not None else [])]
+    found = (state.on(topic, channel=here.channel) for topic in topics)
+    freeze = next((f for f in found if f is not None), None)
+    if freeze is not None:
+        told = f"{freeze.subject} is frozen by {freeze.by} ({_brief(freeze.reason)})"
+        wait = f"leave it to {freeze.team} until it is thawed"
         yield _context(
-            "CTX-FROZEN-TOPIC",
-            f"nothing is said about {topic.replace('_', ' ')} at the moment",
-            "wait until the topic is released",
+            "CTX-FROZEN-TOPIC" if freeze.topic else "CTX-FROZEN",
+            told,
+            f"send the holding statement as it is, or {wait}" if holding else wait,
         )
 
 
@@ -273,6 +313,11 @@ RULES: tuple[Callable[[Circumstances], Iterator[Finding]], ...] = (
     _frozen,
     _care,
 )
+
+
+def _brief(reason: str) -> str:
+    line = " ".join(reason.split())
+    return line if len(line) <= REASON_SHOWN else line[: REASON_SHOWN - 3] + "..."
 
 
 def _name(revision: RevisionFacts) -> str:

@@ -45,7 +45,7 @@ SILENCE = {
     Abstention.NEEDS_PERSON: "This customer needs care, so no ready answer is offered. Please write your own.",
     Abstention.OPTED_OUT: "The customer asked for no more messages and has not written since.",
     Abstention.WINDOW_CLOSED: "The network does not let us answer until the customer writes again.",
-    Abstention.TOPIC_FROZEN: "Nothing is said about this topic at the moment.",
+    Abstention.TOPIC_FROZEN: "Nothing is said about this at the moment.",
     Abstention.NOT_CURRENT: "The approved answers that fit may not be used here any more.",
 }
 

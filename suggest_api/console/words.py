@@ -36,6 +36,8 @@ HAND_OVER_WORDS = {
     "bot_slow": "The assistant took too long.",
     "bot_failed": "The assistant failed.",
     "bot_silent": "The assistant had no answer.",
+    "frozen": "Nothing is said about it at the moment.",
+    "recalled": "The answer was recalled before it had left.",
     "nothing_to_read": "There was nothing the assistant could read.",
 }
 
@@ -79,7 +81,21 @@ def event_words(turn: Any) -> str:
             return "The customer switched automated replies off."
         case "opt_in":
             return "The customer switched automated replies on."
+        case "note" if "why" in detail:
+            return _stopped(detail)
     return turn.text or str(turn.kind).replace("_", " ")
+
+
+def _stopped(detail: Mapping[str, Any]) -> str:
+    """Why a reply did not leave."""
+    what = (
+        f"{detail.get('snippet_key', 'its snippet')} was recalled"
+        if detail.get("reason") == "recalled"
+        else f"{str(detail.get('topic', '')).replace('_', ' ') or 'everything'} is frozen"
+    )
+    return (
+        f"A reply was stopped: {what} by {detail.get('by')} ({detail['why']}). Please answer anew."
+    )
 
 
 def _released(name: str, detail: Mapping[str, Any]) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from suggest_api.conversations import repository
 from suggest_api.conversations.model import BotTurn, Conversation, Turn
-from suggest_api.storage.tables import BotTurnRow, TurnRow
+from suggest_api.storage.tables import BotTurnRow, ConversationRow, TurnRow
 from suggest_api.values import new_id
 
 OPEN = ("ready", "leased")
@@ -33,6 +33,16 @@ def add(session: Session, turn: Turn, *, now: datetime) -> None:
 def anything_free(session: Session, *, now: datetime) -> bool:
     """Whether it is worth trying to take something; reads only."""
     return session.scalar(select(BotTurnRow.id).where(_free(now)).limit(1)) is not None
+
+
+def count_open(session: Session, *, channel: str) -> int:
+    """Turns on a channel ('' is all) that the assistant has yet to answer."""
+    statement = select(func.count(BotTurnRow.id)).where(BotTurnRow.state.in_(OPEN))
+    if channel:
+        statement = statement.join(
+            ConversationRow, ConversationRow.id == BotTurnRow.conversation_id
+        ).where(ConversationRow.channel == channel)
+    return session.scalar(statement) or 0
 
 
 def take(session: Session, *, lease: timedelta, now: datetime) -> BotTurn | None:

@@ -83,6 +83,8 @@ class Conversation:
     last_seq: int
     created_at: datetime
     changed_at: datetime
+    topic: str = ""  # as the newest hand-over says
+    team: str = ""  # that a freeze of the topic gave it to
 
     @property
     def name(self) -> str:
@@ -109,12 +111,16 @@ class Conversation:
         # After an opt-out the assistant stays silent, so the message waits for a person.
         return replace(heard, owner=Owner.PERSON, waiting_since=self.waiting_since or now)
 
-    def handed_over(self, *, facts: Mapping[str, str], now: datetime) -> Conversation:
+    def handed_over(
+        self, *, facts: Mapping[str, str], now: datetime, topic: str = "", team: str = ""
+    ) -> Conversation:
         """A person owes the reply; what the assistant collected is kept if it fits its slot."""
         return replace(
             self,
             owner=Owner.PERSON,
             waiting_since=self.waiting_since or now,
+            topic=topic,
+            team=team,
             facts={**self.facts, **sound_facts(facts)},
             bot_session=None,
             bot_session_seen_at=None,
@@ -149,9 +155,16 @@ class Conversation:
             owner=to,
             assignee=None,
             waiting_since=waiting,
+            # Given back to the assistant, the matter is closed.
+            topic=self.topic if to is Owner.PERSON else "",
+            team=self.team if to is Owner.PERSON else "",
             bot_session=None,
             bot_session_seen_at=None,
         )
+
+    def unanswered(self, *, now: datetime) -> Conversation:
+        """A reply was stopped on its way: the customer waits for whoever has the conversation, or for anybody."""
+        return replace(self, owner=Owner.PERSON, waiting_since=self.waiting_since or now)
 
     def answered(self, *, by: str) -> Conversation:
         """`by` wrote to the customer, who waits no more."""
@@ -235,6 +248,8 @@ class InboxItem:
     waiting_since: datetime | None
     changed_at: datetime
     last_text: str
+    topic: str = ""
+    team: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Update, func, select, update
+from sqlalchemy import ColumnElement, Update, case, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
@@ -26,6 +26,7 @@ from suggest_api.errors import OwnershipLost
 from suggest_api.storage.tables import ConversationRow, InboxEventRow, TurnRow
 from suggest_api.values import Author, Owner, new_id
 
+IDS_AT_ONCE = 10_000  # SQLite takes at most 32,766 parameters (sqlite.org/limits.html)
 PREVIEW = 140  # characters of the newest message in a list
 SAID = (TurnKind.SAID, TurnKind.UNSUPPORTED)
 
@@ -159,8 +160,18 @@ def get_turn(session: Session, turn_id: int) -> Turn:
     return to_turn(session.get_one(TurnRow, turn_id))
 
 
-def items(session: Session, *, waiting: bool, limit: int) -> tuple[InboxItem, ...]:
-    """Conversations that wait for a person, longest first; or the others, newest change first."""
+def items(
+    session: Session,
+    *,
+    waiting: bool,
+    limit: int,
+    teams: Collection[str] = (),
+    team: str | None = None,
+) -> tuple[InboxItem, ...]:
+    """Conversations that wait for a person, longest first; or the others, newest change first.
+
+    Those of `teams` come before all others; `team` leaves out the rest ('' is those that no team has).
+    """
     newest = (
         select(func.max(TurnRow.seq))
         .where(
@@ -175,6 +186,11 @@ def items(session: Session, *, waiting: bool, limit: int) -> tuple[InboxItem, ..
     statement = select(ConversationRow, TurnRow.text).outerjoin(
         TurnRow, (TurnRow.conversation_id == ConversationRow.id) & (TurnRow.seq == newest)
     )
+    if team is not None:
+        statement = statement.where(ConversationRow.team == team)
+    if teams:
+        theirs = case((ConversationRow.team.in_(teams), 0), else_=1)
+        statement = statement.order_by(theirs)
     if waiting:
         statement = statement.where(ConversationRow.waiting_since.is_not(None)).order_by(
             ConversationRow.waiting_since, ConversationRow.id
@@ -187,6 +203,43 @@ def items(session: Session, *, waiting: bool, limit: int) -> tuple[InboxItem, ..
         _item(to_conversation(row), text or "")
         for row, text in session.execute(statement.limit(limit))
     )
+
+
+def on_topic(session: Session, *, topic: str, channel: str) -> tuple[Conversation, ...]:
+    """Conversations that wait for a person and are about this topic ('' is any) on this channel ('' is all)."""
+    statement = select(ConversationRow).where(ConversationRow.waiting_since.is_not(None))
+    if topic:
+        statement = statement.where(ConversationRow.topic == topic)
+    if channel:
+        statement = statement.where(ConversationRow.channel == channel)
+    statement = statement.order_by(ConversationRow.id).execution_options(populate_existing=True)
+    return tuple(to_conversation(row) for row in session.scalars(statement))
+
+
+def of_team(session: Session, team: str) -> tuple[Conversation, ...]:
+    """What a team has and nobody has taken."""
+    statement = select(ConversationRow).where(
+        ConversationRow.team == team, ConversationRow.assignee.is_(None)
+    )
+    statement = statement.order_by(ConversationRow.id).execution_options(populate_existing=True)
+    return tuple(to_conversation(row) for row in session.scalars(statement))
+
+
+def give_to_team(session: Session, ids: Collection[str], *, team: str, now: datetime) -> int:
+    """Let a team have these conversations; returns how many it did not have before."""
+    wanted, moved = sorted(ids), 0
+    for start in range(0, len(wanted), IDS_AT_ONCE):
+        statement = (
+            update(ConversationRow)
+            .where(
+                ConversationRow.id.in_(wanted[start : start + IDS_AT_ONCE]),
+                ConversationRow.team != team,
+            )
+            .values(team=team, version=ConversationRow.version + 1, changed_at=now)
+            .execution_options(synchronize_session=False)
+        )
+        moved += affected(session, statement)
+    return moved
 
 
 def versions(session: Session) -> tuple[tuple[str, int], ...]:
@@ -244,6 +297,8 @@ def to_conversation(row: ConversationRow) -> Conversation:
         last_seq=row.last_seq,
         created_at=row.created_at,
         changed_at=row.changed_at,
+        topic=row.topic,
+        team=row.team,
     )
 
 
@@ -302,4 +357,6 @@ def _item(conversation: Conversation, last_text: str) -> InboxItem:
         waiting_since=conversation.waiting_since,
         changed_at=conversation.changed_at,
         last_text=last_text[:PREVIEW],
+        topic=conversation.topic,
+        team=conversation.team,
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
 
+from knowledge_base.store.tables import NAME
 from knowledge_base.wording import clean_customer_text
 from suggest_api.conversations import bot_turns, repository
 from suggest_api.conversations.model import (
@@ -107,14 +108,36 @@ def latest(session: Session, conversation_id: str, *, limit: int) -> tuple[Turn,
     return repository.latest(session, conversation_id, limit=limit)
 
 
-def waiting(session: Session) -> tuple[InboxItem, ...]:
-    """Who waits for a person, longest first."""
-    return repository.items(session, waiting=True, limit=LIST_LIMIT)
+def waiting(
+    session: Session, *, teams: Collection[str] = (), team: str | None = None
+) -> tuple[InboxItem, ...]:
+    """Who waits for a person, longest first; those of `teams` before all others, or of one `team` only."""
+    return repository.items(session, waiting=True, limit=LIST_LIMIT, teams=teams, team=team)
 
 
-def others(session: Session) -> tuple[InboxItem, ...]:
-    """Who waits for nobody: with the assistant, or answered; newest change first."""
-    return repository.items(session, waiting=False, limit=LIST_LIMIT)
+def others(
+    session: Session, *, teams: Collection[str] = (), team: str | None = None
+) -> tuple[InboxItem, ...]:
+    """Who waits for nobody: with the assistant, or answered; newest change first. `teams` as for `waiting`."""
+    return repository.items(session, waiting=False, limit=LIST_LIMIT, teams=teams, team=team)
+
+
+def on_topic(session: Session, *, topic: str, channel: str) -> tuple[Conversation, ...]:
+    """Who waits for a person about this topic ('' is any) on this channel ('' is all)."""
+    return repository.on_topic(session, topic=topic, channel=channel)
+
+
+def of_team(session: Session, team: str) -> tuple[Conversation, ...]:
+    """What a team has and nobody has taken."""
+    return repository.of_team(session, team)
+
+
+def give_to_team(session: Session, ids: Collection[str], *, team: str, now: datetime) -> int:
+    """Let a team have these conversations ('' is everybody); returns how many changed hands.
+
+    Who has taken one keeps it.
+    """
+    return repository.give_to_team(session, ids, team=team, now=now)
 
 
 def inbox_state(session: Session) -> tuple[tuple[str, int], ...]:
@@ -162,13 +185,32 @@ def hand_over(
     summary: Mapping[str, Any],
     facts: Mapping[str, str],
     now: datetime,
+    team: str = "",
 ) -> Conversation:
-    """A person owes the reply from now on; `summary` (asked, intent, topic, collected) goes into the log."""
+    """A person owes the reply from now on; `summary` (asked, intent, topic, collected) goes into the log.
+
+    `team` gets it where the topic is frozen.
+    """
     before = repository.lock(session, conversation_id)
-    after = before.handed_over(facts=facts, now=now)
+    topic = str(summary.get("topic") or "")[:NAME]
+    after = before.handed_over(facts=facts, topic=topic, team=team, now=now)
     bot_turns.skip_open(session, before.id, outcome="handed_over", now=now)
     detail = {"reason": reason, **summary}
     after, _ = _note(session, after, TurnKind.HAND_OVER, by="", detail=detail, now=now)
+    return repository.save(session, before, after, now=now)
+
+
+def reply_stopped(
+    session: Session, conversation_id: str, *, detail: Mapping[str, Any], team: str, now: datetime
+) -> Conversation:
+    """A reply here was stopped on its way, as `detail` tells: the customer waits again, for a person.
+
+    Who has the conversation keeps it; `team` ('' leaves it as it is) gets it otherwise.
+    """
+    before = repository.lock(session, conversation_id)
+    bot_turns.skip_open(session, before.id, outcome="reply_stopped", now=now)
+    after = replace(before.unanswered(now=now), team=team or before.team)
+    after, _ = _note(session, after, TurnKind.NOTE, by="", detail=detail, now=now)
     return repository.save(session, before, after, now=now)
 
 

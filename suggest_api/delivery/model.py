@@ -46,7 +46,7 @@ class AttemptOutcome(StrEnum):
     UNCLEAR = "unclear"
     INTERRUPTED = "interrupted"
     WITHHELD = "withheld"  # the policy of today says no, so nothing was handed to the network
-    WITHDRAWN = "withdrawn"  # what the customer said in between makes it the wrong thing to say
+    WITHDRAWN = "withdrawn"  # by now it is the wrong thing to say: overtaken, recalled or frozen
 
 
 # After these the network may have the message: another attempt is marked as a possible repeat.
@@ -99,6 +99,7 @@ class LeasedDelivery:
     text: str
     text_sha256: str
     author: str
+    author_name: str
     draft_id: str | None
     lease_until: datetime
     turn_id: int
@@ -109,10 +110,12 @@ class LeasedDelivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptResult:
-    """What is known after an attempt. `after` are the seconds that the network asked us to wait."""
+    """What is known after an attempt. `after` are the seconds that the network asked us to wait; `stopped_by` is
+    the rule of the gate after which a person has to answer instead."""
 
     outcome: AttemptOutcome
     detail: str = ""
+    stopped_by: str = ""
     platform_id: str | None = None
     after: float | None = None
 

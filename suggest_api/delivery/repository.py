@@ -153,6 +153,7 @@ def open_attempt(
         text=row.text,
         text_sha256=row.text_sha256,
         author=row.author,
+        author_name=row.author_name,
         draft_id=row.draft_id,
         lease_until=until,
         turn_id=row.turn_id,

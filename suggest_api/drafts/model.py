@@ -1,9 +1,11 @@
 """What a draft is, which steps it may take, and the proof that it carries (pure).
 
 proposed ──> edited ──> accepted ──> sent
-    │           │           │
-    └───────────┴──> dismissed       (an accepted draft is queued already: it can only be sent)
+    │           │           ┊          ^
+    └───────────┴──> dismissed ┈┈┈┈┈┈┈┈┘
 
+An accepted draft is queued already: it can only be sent, unless its snippet is recalled (┈), which withdraws it
+with the reply that it became. What was withdrawn counts as sent if the network proves that it had left before.
 A step that was taken already, with the same text, may be repeated; one that contradicts it is refused.
 """
 
@@ -35,6 +37,10 @@ class DraftState(StrEnum):
     DISMISSED = "dismissed"
 
 
+# What nobody has decided about yet.
+OPEN = (DraftState.PROPOSED, DraftState.EDITED)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
     """What was offered and what became of it. `decided_by` and `decided_at` come together.
@@ -63,6 +69,11 @@ class Draft:
     decided_at: datetime | None = None
     reason: str | None = None
     recall_id: int | None = None  # withdrawn, because its snippet was recalled
+
+    @property
+    def withdrawn(self) -> bool:
+        """Whether a recall dismissed it."""
+        return self.state is DraftState.DISMISSED and self.recall_id is not None
 
     @property
     def outgoing_text(self) -> str:
@@ -175,7 +186,7 @@ def mark_sent(draft: Draft) -> Draft:
     """The network has it; who accepted it, and when, stays the decision."""
     if draft.state is DraftState.SENT:
         return draft
-    if draft.state is not DraftState.ACCEPTED:
+    if draft.state is not DraftState.ACCEPTED and not draft.withdrawn:
         raise _decided(draft, "sent before it is accepted")
     return replace(draft, state=DraftState.SENT)
 
@@ -186,6 +197,21 @@ def dismiss(draft: Draft, *, by: str, at: datetime, reason: str | None = None) -
         return draft
     _refuse_from(draft, {DraftState.ACCEPTED, DraftState.SENT}, "dismissed")
     return replace(draft, state=DraftState.DISMISSED, decided_by=by, decided_at=at, reason=reason)
+
+
+def withdraw(draft: Draft, *, recall_id: int, by: str, at: datetime, reason: str) -> Draft:
+    """Its snippet was recalled: nobody may send it, though somebody accepted it and it waits to go out."""
+    if draft.withdrawn:
+        return draft
+    _refuse_from(draft, {DraftState.SENT, DraftState.DISMISSED}, "withdrawn")
+    return replace(
+        draft,
+        state=DraftState.DISMISSED,
+        decided_by=by,
+        decided_at=at,
+        reason=reason,
+        recall_id=recall_id,
+    )
 
 
 def _proof(offer: Offer, *, now: datetime) -> dict[str, Any]:
@@ -248,4 +274,7 @@ def _refuse_from(draft: Draft, states: set[DraftState], step: str) -> None:
 
 
 def _decided(draft: Draft, step: str) -> DraftDecided:
+    if draft.withdrawn:
+        why = f"draft {draft.id} was withdrawn by {draft.decided_by}, who recalled its snippet"
+        return DraftDecided(f"{why} ({draft.reason}): ask for drafts again")
     return DraftDecided(f"draft {draft.id} is {draft.state.value} and cannot be {step}")

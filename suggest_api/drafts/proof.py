@@ -204,11 +204,11 @@ def _recorded_revision(session: Session, revision: Revision) -> Iterator[Check]:
 
 
 def _recall(session: Session, draft: Draft) -> Iterator[Check]:
-    """A draft is withdrawn by the recall of the revision that it was made from, and by no other."""
+    """A draft is withdrawn by the recall of the snippet that it was made from, and by no other."""
     if draft.recall_id is None:
         return
-    recalled = repository.recalled_revision(session, draft.recall_id)
-    if recalled is None or recalled[0] != draft.revision_id or recalled[1] < draft.created_at:
+    recalled = repository.recalled_snippet(session, draft.recall_id)
+    if recalled is None or recalled[0] != draft.snippet_key or recalled[1] < draft.created_at:
         yield failed("recall_id", f"recall {draft.recall_id} did not pull what this draft says")
     else:
         yield Check(part="recall_id", holds=True)

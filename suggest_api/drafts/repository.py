@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, case, func, insert, select, type_coerce, update
+from sqlalchemy import (
+    ColumnElement,
+    RowMapping,
+    Text,
+    and_,
+    case,
+    func,
+    insert,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from knowledge_base.store.curation_tables import RecallRow
 from knowledge_base.store.repository import KEYS_AT_ONCE
+from knowledge_base.store.revisions import TABLE as REVISION
 from knowledge_base.store.tables import RevisionRow
-from suggest_api.drafts.model import Draft, DraftState
+from suggest_api.drafts.model import OPEN, Draft, DraftState
 from suggest_api.storage.tables import DraftRow
 from suggest_api.values import Use
 
@@ -30,11 +43,7 @@ def get(session: Session, draft_id: str, *, lock: bool = False) -> Draft | None:
     """The draft; `lock` keeps other transactions from deciding it until this one ends."""
     statement = select(*_TABLE.columns).where(DraftRow.id == draft_id)
     row = session.execute(statement.with_for_update() if lock else statement).mappings().first()
-    if row is None:
-        return None
-    values: dict[str, Any] = dict(row)
-    values["use"], values["state"] = Use(values["use"]), DraftState(values["state"])
-    return Draft(**values)
+    return None if row is None else _draft(row)
 
 
 def as_stored(session: Session, draft_id: str) -> dict[str, str | None]:
@@ -51,11 +60,11 @@ def approved_hash(session: Session, revision_id: int) -> str | None:
     return session.scalar(select(RevisionRow.approved_hash).where(RevisionRow.id == revision_id))
 
 
-def recalled_revision(session: Session, recall_id: int) -> tuple[int, datetime] | None:
-    """The revision that a recall pulled, and when; None if there is no such recall."""
-    statement = select(RecallRow.revision_id, RecallRow.at).where(RecallRow.id == recall_id)
+def recalled_snippet(session: Session, recall_id: int) -> tuple[str, datetime] | None:
+    """The snippet that a recall pulled, and when; None if there is no such recall."""
+    statement = select(RecallRow.snippet_key, RecallRow.at).where(RecallRow.id == recall_id)
     row = session.execute(statement).first()
-    return None if row is None else (row.revision_id, row.at)
+    return None if row is None else (row.snippet_key, row.at)
 
 
 def save(session: Session, draft: Draft) -> None:
@@ -70,8 +79,92 @@ def save(session: Session, draft: Draft) -> None:
             decided_by=draft.decided_by,
             decided_at=draft.decided_at,
             reason=draft.reason,
+            recall_id=draft.recall_id,
         )
     )
+
+
+def lock_open(session: Session, snippet_key: str, *, also: Collection[str]) -> tuple[Draft, ...]:
+    """The drafts of a snippet that are open or of these ids, held until the transaction ends."""
+    accepted = and_(DraftRow.state == DraftState.ACCEPTED, DraftRow.id.in_(also))
+    statement = (
+        select(*_TABLE.columns)
+        .where(
+            DraftRow.snippet_key == snippet_key,
+            or_(DraftRow.state.in_(OPEN), accepted) if also else DraftRow.state.in_(OPEN),
+        )
+        .order_by(DraftRow.id)
+    )
+    return tuple(_draft(row) for row in session.execute(statement.with_for_update()).mappings())
+
+
+def withdraw(
+    session: Session, ids: Sequence[str], *, recall_id: int, by: str, reason: str, now: datetime
+) -> None:
+    """Dismiss these, which are held, because of a recall."""
+    for start in range(0, len(ids), KEYS_AT_ONCE):
+        session.execute(
+            update(DraftRow)
+            .where(DraftRow.id.in_(ids[start : start + KEYS_AT_ONCE]))
+            .values(
+                state=DraftState.DISMISSED,
+                decided_by=by,
+                decided_at=now,
+                reason=reason,
+                recall_id=recall_id,
+            )
+        )
+
+
+def withdrawn_in(session: Session, conversation_id: str) -> int:
+    """How many drafts of a conversation were taken back by recalls."""
+    statement = select(func.count()).where(
+        DraftRow.conversation_id == conversation_id, DraftRow.recall_id.is_not(None)
+    )
+    return session.scalar(statement) or 0
+
+
+def of_snippet(
+    session: Session, snippet_key: str, *, states: Collection[DraftState]
+) -> tuple[Draft, ...]:
+    """The drafts of a snippet in one of these states, newest first."""
+    statement = (
+        select(*_TABLE.columns)
+        .where(DraftRow.snippet_key == snippet_key, DraftRow.state.in_(states))
+        .order_by(DraftRow.created_at.desc(), DraftRow.id)
+    )
+    return tuple(_draft(row) for row in session.execute(statement).mappings())
+
+
+def count(session: Session, snippet_key: str) -> tuple[int, int]:
+    """How often a snippet was offered, and how many of those drafts recalls took back."""
+    statement = select(func.count(), func.count(DraftRow.recall_id))
+    offered, withdrawn = session.execute(
+        statement.where(DraftRow.snippet_key == snippet_key)
+    ).one()
+    return offered, withdrawn
+
+
+def count_about(session: Session, topic: str, *, channel: str, since: datetime | None) -> int:
+    """Drafts of snippets of a topic ('' is any) on a channel ('' is all): open ones, or all offered since then."""
+    statement = (
+        select(func.count(DraftRow.id))
+        .join(REVISION, REVISION.c.id == DraftRow.revision_id)
+        .where(
+            DraftRow.state.in_(OPEN) if since is None else DraftRow.created_at >= since,
+        )
+    )
+    if topic:
+        statement = statement.where(REVISION.c.topic == topic)
+    if channel:
+        statement = statement.where(DraftRow.channel == channel)
+    return session.scalar(statement) or 0
+
+
+def _draft(row: RowMapping) -> Draft:
+    values: dict[str, Any] = dict(row)
+    values["use"], values["state"] = Use(values["use"]), DraftState(values["state"])
+    return Draft(**values)
 
 
 def _row(draft: Draft) -> dict[str, Any]:

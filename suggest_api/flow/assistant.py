@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from knowledge_base.errors import NotFound, PolicyError, WordingError
-from knowledge_base.snippet import Revision
 from knowledge_base.store import repository as knowledge
-from knowledge_base.wording import fill
 from suggest_api.bot_client.model import (
-    OUTAGES,
     BotItem,
     BotReply,
     HandOver,
@@ -25,7 +21,6 @@ from suggest_api.bot_client.model import (
     SayDraft,
     neutralise,
 )
-from suggest_api.compliance import service as compliance
 from suggest_api.conversations import bot_turns
 from suggest_api.conversations import service as conversations
 from suggest_api.conversations.model import (
@@ -35,40 +30,42 @@ from suggest_api.conversations.model import (
     Conversation,
     TurnKind,
     is_word,
-    sound_facts,
 )
 from suggest_api.drafts import service as drafts
-from suggest_api.drafts.model import DraftState
-from suggest_api.errors import Refused
-from suggest_api.flow import circumstances
-from suggest_api.flow.circumstances import HANDED_OVER, NOTICES, OPTED_IN, OPTED_OUT, OUTAGE
-from suggest_api.flow.conversation import queue
+from suggest_api.flow import circumstances, speaking, withholding
+from suggest_api.flow.circumstances import NOTICES, OPTED_IN, OPTED_OUT
 from suggest_api.flow.desk import Desk
+from suggest_api.flow.handing_over import hand_over
+from suggest_api.flow.speaking import Speech
+from suggest_api.freezes import service as freezes
 from suggest_api.logs import get_logger
 from suggest_api.storage import unit_of_work
-from suggest_api.values import Author, CheckedText, Use, new_id
+from suggest_api.values import new_id
 
 log = get_logger(__name__)
 
-ASSISTANT = "assistant"  # who decides about a draft that no person sees
+# These tell the customer themselves that a colleague takes over: the notice would say it twice in a row.
+ANNOUNCING = frozenset({"assistant.sorry_hear", "assistant.checking_order"})
+# Why the assistant hands over matters more to whoever reads it than that the topic is frozen.
+KEPT_REASONS = frozenset(
+    {
+        HandOverReason.ASKED_FOR_PERSON,
+        HandOverReason.COMPLAINT,
+        HandOverReason.VULNERABLE,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What the assistant answered, and the session that heard the turn (None if it was not asked)."""
+    """What the assistant answered, and the session that heard the turn (None if it was not asked).
+
+    `about` is the topic of the customer's words where it was asked for: while something is frozen.
+    """
 
     items: tuple[BotItem, ...]
     heard_in: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Speech:
-    """One thing that the assistant may say: approved, filled, and let through by the gate."""
-
-    checked: CheckedText
-    snippet_key: str
-    revision_id: int
-    draft_id: str | None = None
+    about: str = ""
 
 
 def converse(desk: Desk) -> bool:
@@ -100,36 +97,6 @@ def converse(desk: Desk) -> bool:
     return True
 
 
-def hand_over(
-    desk: Desk,
-    session: Session,
-    *,
-    conversation_id: str,
-    item: HandOver,
-    now: datetime,
-) -> Conversation:
-    """A person owes the reply: the summary goes into the log, and the customer is told.
-
-    When nothing approved can be said, nothing is said: the gate fails closed.
-    """
-    summary = {
-        "asked": item.asked,
-        "intent": item.intent,
-        "topic": item.topic,
-        "collected": sound_facts(item.collected),
-    }
-    after = conversations.hand_over(
-        session,
-        conversation_id,
-        reason=item.reason.value,
-        summary=summary,
-        facts=item.collected,
-        now=now,
-    )
-    key = OUTAGE if item.reason in OUTAGES else HANDED_OVER
-    return _tell(desk, session, after, key, now=now)
-
-
 def _ask(desk: Desk, job: BotTurn) -> Answer | None:
     """What the assistant answers; None if the lease was lost. No transaction is open here."""
     turn, conversation = job.turn, job.conversation
@@ -145,8 +112,16 @@ def _ask(desk: Desk, job: BotTurn) -> Answer | None:
         return Answer(items=(HandOver(reason=HandOverReason.NOTHING_TO_READ),))
     with unit_of_work.read(desk.engine) as session:
         urgent = circumstances.hand_over_reason(desk, session, conversation)
+        frozen = freezes.in_force(session).of(conversation.channel)
     if urgent is not None:  # no machine is asked what to say to this
         return Answer(items=(HandOver(reason=urgent, asked=turn.text),))
+    about = ""
+    if frozen.freezes:
+        if frozen.everything(channel=conversation.channel) is None:
+            about = withholding.topic_asked(desk, conversation, text)
+        if frozen.on(about, channel=conversation.channel) is not None:
+            item = HandOver(reason=HandOverReason.FROZEN, asked=turn.text, topic=about)
+            return Answer(items=(item,))
     if desk.bot is None:
         return _failed(job, NoAnswer(HandOverReason.NO_ASSISTANT, "no assistant is configured"))
     session_id = job.session or new_id()
@@ -166,7 +141,7 @@ def _ask(desk: Desk, job: BotTurn) -> Answer | None:
         if isinstance(answer, NoAnswer) and answer.reason is not HandOverReason.BOT_SILENT:
             return _failed(job, answer)
     if isinstance(answer, BotReply):
-        return Answer(items=answer.items, heard_in=session_id)
+        return Answer(items=answer.items, heard_in=session_id, about=about)
     return _failed(job, answer or NoAnswer(HandOverReason.BOT_SILENT, "nothing was asked"))
 
 
@@ -193,6 +168,7 @@ def _conclude(desk: Desk, session: Session, job: BotTurn, answer: Answer, *, now
     urgent = circumstances.hand_over_reason(desk, session, conversation)
     if urgent is not None and any(isinstance(item, Say | SayDraft) for item in items):
         items = (HandOver(reason=urgent, asked=asked),)  # the customer wrote it meanwhile
+    items = _unfrozen(session, conversation, items, about=answer.about, asked=asked)
     steps = _resolve(desk, session, conversation, items, asked=asked, now=now)
     outcome = _outcome(steps)
     bot_turns.settle(
@@ -200,9 +176,53 @@ def _conclude(desk: Desk, session: Session, job: BotTurn, answer: Answer, *, now
     )
     if answer.heard_in is not None:
         conversation = conversations.heard_in(session, conversation, answer.heard_in, now=now)
+    told = any(isinstance(s, Speech) and s.snippet_key in ANNOUNCING for s in steps)
     for step in steps:
-        conversation = _take(desk, session, conversation, step, now=now)
+        conversation = _take(desk, session, conversation, step, told=told, now=now)
     return outcome
+
+
+def _unfrozen(
+    session: Session,
+    conversation: Conversation,
+    items: tuple[BotItem, ...],
+    *,
+    about: str,
+    asked: str,
+) -> tuple[BotItem, ...]:
+    """The items, or one hand-over to the team in their place where something of them is frozen by now.
+
+    The customer's own switch works whatever is frozen.
+    """
+    channel = conversation.channel
+    frozen = freezes.in_force(session).of(channel)
+    if not frozen.freezes or any(isinstance(item, OptOut | OptIn) for item in items):
+        return items
+    handed = next((item for item in items if isinstance(item, HandOver)), None)
+    holding = frozen.holding_keys(channel=channel)
+    topics = [about, *(_topic(session, item, holding=holding) for item in items)]
+    stopped = [topic for topic in topics if frozen.on(topic, channel=channel) is not None]
+    if not stopped:
+        return items
+    topic = next((topic for topic in stopped if topic), "")
+    if handed is None:
+        return (HandOver(reason=HandOverReason.FROZEN, asked=asked, topic=topic),)
+    reason = handed.reason if handed.reason in KEPT_REASONS else HandOverReason.FROZEN
+    return (replace(handed, reason=reason, topic=topic or handed.topic),)
+
+
+def _topic(session: Session, item: BotItem, *, holding: Collection[str]) -> str:
+    """What an item is about; '' for what cannot be told, and for a holding statement."""
+    key = ""
+    match item:
+        case HandOver(topic=topic):
+            return topic
+        case Say(snippet_key=said):
+            key = said
+        case SayDraft(draft_id=draft_id):
+            key = drafts.snippet_key_of(session, draft_id)
+    revision = None if key in holding else knowledge.live_revision(session, key)
+    return "" if revision is None else revision.content.topic
 
 
 Step = Speech | HandOver | OptOut | OptIn
@@ -226,11 +246,11 @@ def _resolve(
             continue
         step: Step | None
         if isinstance(item, Say):
-            step = _snippet(
+            step = speaking.of_snippet(
                 desk, session, conversation, item.snippet_key, facts=item.facts, now=now
             )
         elif isinstance(item, SayDraft):
-            step = _draft(desk, session, conversation, item.draft_id, now=now)
+            step = speaking.of_draft(desk, session, conversation, item.draft_id, now=now)
         else:
             step = item
         steps.append(step or HandOver(reason=HandOverReason.ANSWER_UNAVAILABLE, asked=asked))
@@ -252,139 +272,27 @@ def _outcome(steps: tuple[Step, ...]) -> str:
 
 
 def _take(
-    desk: Desk, session: Session, conversation: Conversation, step: Step, *, now: datetime
+    desk: Desk,
+    session: Session,
+    conversation: Conversation,
+    step: Step,
+    *,
+    told: bool,
+    now: datetime,
 ) -> Conversation:
     match step:
         case Speech():
-            return _speak(session, conversation, step, now=now)
+            return speaking.speak(session, conversation, step, now=now)
         case HandOver():
-            return hand_over(desk, session, conversation_id=conversation.id, item=step, now=now)
+            return hand_over(
+                desk, session, conversation_id=conversation.id, item=step, now=now, told=told
+            )
         case OptOut():
             after = conversations.opt_out(session, conversation.id, now=now)
-            return _tell(desk, session, after, OPTED_OUT, now=now)
+            return speaking.tell(desk, session, after, OPTED_OUT, now=now) or after
         case OptIn():
             after = conversations.opt_in(session, conversation.id, now=now)
-            return _tell(desk, session, after, OPTED_IN, now=now)
-
-
-def _tell(
-    desk: Desk, session: Session, conversation: Conversation, key: str, *, now: datetime
-) -> Conversation:
-    """Say what happened, if that can be said."""
-    speech = _snippet(desk, session, conversation, key, facts={}, now=now)
-    return conversation if speech is None else _speak(session, conversation, speech, now=now)
-
-
-def _speak(
-    session: Session, conversation: Conversation, speech: Speech, *, now: datetime
-) -> Conversation:
-    if speech.draft_id is not None:
-        drafts.accept(session, speech.draft_id, final=speech.checked, by=ASSISTANT, now=now)
-    queue(
-        session,
-        conversation,
-        speech.checked,
-        author=Author.BOT,
-        author_name=ASSISTANT,
-        draft_id=speech.draft_id,
-        snippet_key=speech.snippet_key,
-        revision_id=speech.revision_id,
-        now=now,
-    )
-    return conversations.get(session, conversation.id)
-
-
-def _snippet(
-    desk: Desk,
-    session: Session,
-    conversation: Conversation,
-    key: str,
-    *,
-    facts: Mapping[str, str],
-    now: datetime,
-) -> Speech | None:
-    """The live snippet of this key, filled and judged; None if it may not be said."""
-    revision = _may_say(session, conversation, key, now=now)
-    if revision is None:
-        return None
-    values = {**conversation.facts, **sound_facts(facts)}
-    if conversation.first_name:
-        values["first_name"] = conversation.first_name
-    try:
-        text = fill(revision.content.text, values=values).text
-    except WordingError as error:
-        log.error("assistant.unfilled", snippet_key=key, error_class=type(error).__name__)
-        return None
-    checked = _checked(desk, session, conversation, text, revision, now=now)
-    if checked is None:
-        return None
-    return Speech(checked=checked, snippet_key=key, revision_id=revision.id)
-
-
-def _draft(
-    desk: Desk, session: Session, conversation: Conversation, draft_id: str, *, now: datetime
-) -> Speech | None:
-    """The draft that the assistant was offered; None unless all of it still stands."""
-    try:
-        draft = drafts.get(session, draft_id)
-    except NotFound:
-        log.error("assistant.draft_missing", conversation_id=conversation.id)
-        return None
-    stands = (
-        draft.use is Use.ASSISTANT
-        and draft.conversation_id == conversation.id
-        and draft.state is DraftState.PROPOSED
-    )
-    revision = _may_say(session, conversation, draft.snippet_key, now=now)
-    if not stands or revision is None or revision.id != draft.revision_id:
-        log.error("assistant.draft_stale", draft_id=draft.id, conversation_id=conversation.id)
-        return None
-    checked = _checked(desk, session, conversation, draft.text, revision, now=now)
-    if checked is None or checked.text != draft.text:
-        return None
-    return Speech(
-        checked=checked,
-        snippet_key=draft.snippet_key,
-        revision_id=draft.revision_id,
-        draft_id=draft.id,
-    )
-
-
-def _may_say(
-    session: Session, conversation: Conversation, key: str, *, now: datetime
-) -> Revision | None:
-    """The live revision, if it may be sent without a person. A key has one language: none is asked for."""
-    revision = knowledge.live_revision(session, key)
-    if (
-        revision is None
-        or not revision.content.auto_send
-        or not revision.in_scope(channel=conversation.channel, locale=None, now=now)
-    ):
-        log.error("assistant.snippet_unavailable", snippet_key=key)
-        return None
-    return revision
-
-
-def _checked(
-    desk: Desk,
-    session: Session,
-    conversation: Conversation,
-    text: str,
-    revision: Revision,
-    *,
-    now: datetime,
-) -> CheckedText | None:
-    """The text with a verdict that lets it out; a warning is for people to weigh, so it is a no here."""
-    here = circumstances.around(
-        desk, session, conversation, use=Use.ASSISTANT, revision=revision, now=now
-    )
-    channel, locale = conversation.channel, conversation.locale
-    try:
-        checked = compliance.check(desk.policy, text, channel=channel, locale=locale, here=here)
-    except (Refused, PolicyError, WordingError) as error:
-        log.error("assistant.refused", snippet_key=revision.key, error_class=type(error).__name__)
-        return None
-    return checked if checked.verdict.outcome.value == "pass" else None
+            return speaking.tell(desk, session, after, OPTED_IN, now=now) or after
 
 
 def _lease(desk: Desk) -> timedelta:

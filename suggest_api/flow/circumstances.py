@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from knowledge_base.errors import NotFound
-from knowledge_base.snippet import Revision
+from knowledge_base.snippet import Revision, Status
+from knowledge_base.store import recalls
 from knowledge_base.store import repository as knowledge
 from suggest_api.bot_client.model import HandOverReason
 from suggest_api.compliance.drift import Drift, DriftLimits
@@ -17,6 +18,7 @@ from suggest_api.compliance.model import (
     USE_WINDOW,
     Circumstances,
     ConversationFacts,
+    RecallFacts,
     RevisionFacts,
 )
 from suggest_api.compliance.signals import Signal
@@ -25,12 +27,15 @@ from suggest_api.conversations.model import Conversation, Turn, TurnKind
 from suggest_api.delivery import service as delivery
 from suggest_api.delivery.model import LeasedDelivery
 from suggest_api.flow.desk import Desk
-from suggest_api.values import Author, Owner, Use
+from suggest_api.freezes import service as freezes
+from suggest_api.values import Author, FreezeState, Owner, Use
 
 # What the service says itself when it happens: silence would be worse than the notice.
 OPTED_OUT, OPTED_IN = "assistant.opted_out", "assistant.opted_in"
 HANDED_OVER, OUTAGE = "assistant.hand_over", "assistant.hand_over_outage"
 NOTICES = frozenset({OPTED_OUT, OPTED_IN, HANDED_OVER, OUTAGE})
+# What the customer's own switch did is confirmed whatever is frozen: it answers nothing.
+CONFIRMATIONS = frozenset({OPTED_OUT, OPTED_IN})
 
 READ_BACK = 40  # entries of the log that are looked at for signals
 CUSTOMER_MESSAGES = (
@@ -48,8 +53,12 @@ def around(
     now: datetime,
     revision: Revision | None = None,
     drift: Drift | None = None,
+    begun_about: str = "",
 ) -> Circumstances:
-    """Everything beside the text of something that is to be said in this conversation now."""
+    """Everything beside the text of something that is to be said in this conversation now.
+
+    `begun_about` is the topic of a snippet that the text began as and was rewritten from.
+    """
     assistant = use is Use.ASSISTANT
     return Circumstances(
         use=use,
@@ -60,7 +69,9 @@ def around(
         notice=assistant and revision is not None and revision.key in NOTICES,
         revision=_of(desk, session, revision, conversation.channel, conversation.locale, now),
         conversation=facts_of(desk, session, conversation),
-        frozen_topics=desk.frozen_topics,
+        begun_about=begun_about,
+        word_for_word=drift is None or not drift.share,
+        freezes=_freezes(session, revision, conversation.channel),
         drift=drift,
         limits=drift_limits(desk),
     )
@@ -78,6 +89,7 @@ def offered(
 ) -> dict[int, Circumstances]:
     """Everything beside the texts of candidates, by revision id; what the conversation says was asked before."""
     limit = _use_limit(desk, channel, locale)
+    frozen = freezes.in_force(session).of(channel)
     return {
         revision.id: Circumstances(
             use=use,
@@ -85,7 +97,7 @@ def offered(
             locale=locale,
             now=now,
             revision=_facts(session, revision, now, limit=limit),
-            frozen_topics=desk.frozen_topics,
+            freezes=frozen,
         )
         for revision in revisions
     }
@@ -121,9 +133,11 @@ def leaving(
             opted_out_at=since if opted_out else None,
             window=_window(desk, channel),
             last_customer_at=conversation.last_customer_at,
+            topic=conversation.topic,
             care=_titles(desk.signals.read(_said(newer))) if assistant else (),
         ),
-        frozen_topics=desk.frozen_topics,
+        word_for_word=revision is None or leased.text == revision.content.text,
+        freezes=_freezes(session, revision, channel),
     )
 
 
@@ -140,13 +154,12 @@ def facts_of(
     written = conversation.waiting_since is not None or (
         opted_out_at is not None and heard is not None and heard > opted_out_at
     )
-    topics = [str(t.detail.get("topic", "")) for t in turns if t.kind is TurnKind.HAND_OVER]
     return ConversationFacts(
         opted_out_at=opted_out_at,
         written_since=written or opted_out_at is None,
         window=_window(desk, conversation.channel),
         last_customer_at=heard,
-        topic=topics[-1] if topics else "",
+        topic=conversation.topic,
         care=_care(desk, turns, tuple(told)),
     )
 
@@ -211,6 +224,13 @@ def _window(desk: Desk, channel: str) -> timedelta | None:
     return None if network is None else network.messaging_window
 
 
+def facts_of_revision(
+    desk: Desk, session: Session, revision: Revision, channel: str, *, now: datetime
+) -> RevisionFacts | None:
+    """What the gate has to know of a revision that is to be said by itself, in no conversation."""
+    return _of(desk, session, revision, channel, revision.content.locale, now)
+
+
 def _of(
     desk: Desk,
     session: Session,
@@ -254,7 +274,23 @@ def _facts(
         valid_until=content.valid_until,
         uses=uses,
         use_limit=limit,
+        recall=_recall(session, revision),
     )
+
+
+def _recall(session: Session, revision: Revision) -> RecallFacts | None:
+    """How a revision was pulled; a live one was not, and is not asked about."""
+    if revision.status is not Status.RETIRED:
+        return None
+    found = recalls.of_revision(session, revision.id)
+    return None if found is None else RecallFacts(by=found.by, at=found.at, reason=found.reason)
+
+
+def _freezes(session: Session, revision: Revision | None, channel: str) -> FreezeState:
+    """What withholds something on this channel, as this transaction sees it."""
+    if revision is not None and revision.key in CONFIRMATIONS:
+        return FreezeState()
+    return freezes.in_force(session).of(channel)
 
 
 def _use_limit(desk: Desk, channel: str, locale: str | None) -> int | None:

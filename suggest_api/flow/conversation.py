@@ -228,14 +228,18 @@ class _Source:
 
     draft: Draft | None = None
     drift: Drift | None = None
+    left: Draft | None = (
+        None  # the one that it began as, where it does not count as made from it any more
+    )
 
 
 def _source(desk: Desk, draft: Draft | None, final: str) -> _Source:
     if draft is None:
         return _Source()
     drift = measure_drift(draft.text, final)
-    made_from = None if drift.share > desk.settings.block_drift else draft
-    return _Source(draft=made_from, drift=drift)
+    if drift.share > desk.settings.block_drift:
+        return _Source(drift=drift, left=draft)
+    return _Source(draft=draft, drift=drift)
 
 
 def _here(
@@ -244,6 +248,7 @@ def _here(
     revision = circumstances.revision_of(
         session, source.draft.revision_id if source.draft else None
     )
+    left = circumstances.revision_of(session, source.left.revision_id if source.left else None)
     return circumstances.around(
         desk,
         session,
@@ -251,6 +256,7 @@ def _here(
         use=Use.AGENT,
         revision=revision,
         drift=source.drift,
+        begun_about="" if left is None else left.content.topic,
         now=desk.clock(),
     )
 

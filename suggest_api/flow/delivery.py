@@ -17,6 +17,7 @@ from suggest_api.channels.port import (
     Unclear,
 )
 from suggest_api.compliance import service as compliance
+from suggest_api.compliance.model import Circumstances
 from suggest_api.conversations import service as conversations
 from suggest_api.delivery import service as delivery
 from suggest_api.delivery.model import (
@@ -25,9 +26,10 @@ from suggest_api.delivery.model import (
     DeliveryState,
     LeasedDelivery,
 )
+from suggest_api.delivery.stopping import Queued
 from suggest_api.drafts import service as drafts
 from suggest_api.errors import Refused
-from suggest_api.flow import circumstances
+from suggest_api.flow import circumstances, stopping
 from suggest_api.flow.desk import Desk
 from suggest_api.logs import get_logger
 from suggest_api.storage import unit_of_work
@@ -38,6 +40,9 @@ log = get_logger(__name__)
 NETWORK = "network"  # who tells that a draft was sent
 # What a customer says may overtake the assistant's answer: it is dropped then.
 OVERTAKEN = frozenset({"CTX-OPTED-OUT", "CTX-CARE"})
+# What was pulled or frozen since it was queued is dropped too, and a person has to answer instead.
+FROZEN = frozenset({"CTX-FROZEN", "CTX-FROZEN-TOPIC"})
+RECALLED = "META-NOT-LIVE"
 
 
 def deliver(desk: Desk) -> bool:
@@ -59,6 +64,8 @@ def deliver(desk: Desk) -> bool:
     result = _attempt(desk, leased)
     now = desk.clock()
     with unit_of_work.write(desk.engine) as session:
+        if result.stopped_by:  # whoever locks both locks the conversation first
+            conversations.lock(session, leased.conversation_id)
         state = delivery.settle(
             session,
             leased,
@@ -69,6 +76,8 @@ def deliver(desk: Desk) -> bool:
         )
         if state is DeliveryState.SENT:
             mark_draft_sent(session, leased.draft_id, now=now)
+        elif result.stopped_by and state is DeliveryState.CANCELLED:
+            _answer_instead(desk, session, leased, result, now=now)
     log.info(
         "reply.attempted",
         outbox_id=leased.id,
@@ -122,6 +131,11 @@ def _judge_again(desk: Desk, leased: LeasedDelivery) -> CheckedText | AttemptRes
         return _retry(str(error))
     except Refused as error:
         blocking = {f.rule_id for f in error.findings if f.severity is Severity.block}
+        stopped_by = next(iter(sorted(blocking & _stopping(here))), "")
+        if stopped_by:
+            return AttemptResult(
+                outcome=AttemptOutcome.WITHDRAWN, detail=str(error), stopped_by=stopped_by
+            )
         if leased.author == Author.BOT and blocking and blocking <= OVERTAKEN:
             return AttemptResult(outcome=AttemptOutcome.WITHDRAWN, detail=str(error))
         return _withheld(str(error))
@@ -134,6 +148,33 @@ def _judge_again(desk: Desk, leased: LeasedDelivery) -> CheckedText | AttemptRes
     if unweighed:
         return _withheld(f"{', '.join(unweighed)} warns about it by now, and nobody weighed that")
     return checked
+
+
+def _stopping(here: Circumstances) -> frozenset[str]:
+    """The rules by which a person has to answer instead of this reply."""
+    recalled = here.revision is not None and here.revision.recall is not None
+    return FROZEN | {RECALLED} if recalled else FROZEN
+
+
+def _answer_instead(
+    desk: Desk, session: Session, leased: LeasedDelivery, result: AttemptResult, *, now: datetime
+) -> None:
+    """The reply was stopped at the last moment; its conversation is locked."""
+    revision = circumstances.revision_of(session, leased.revision_id)
+    row = Queued(
+        id=leased.id,
+        conversation_id=leased.conversation_id,
+        author=leased.author,
+        author_name=leased.author_name,
+        draft_id=leased.draft_id,
+        snippet_key=None if revision is None else revision.key,
+    )
+    if result.stopped_by == RECALLED and revision is not None:
+        stopping.after_recall(desk, session, row, revision, now=now)
+        return
+    freely = conversations.get(session, leased.conversation_id).topic
+    topic = freely if revision is None else revision.content.topic
+    stopping.after_freeze(desk, session, row, topic=topic, now=now)
 
 
 def _withheld(reason: str) -> AttemptResult:

@@ -26,7 +26,7 @@ class Desk:
     """The parts of one process; `bot` None means that people answer from the start.
 
     `policy` None means that it could not be loaded: the gate then refuses everything. `signals` is what in a
-    customer's words needs a person. Nothing is said about `frozen_topics`.
+    customer's words needs a person.
     """
 
     settings: Settings
@@ -38,7 +38,6 @@ class Desk:
     channels: Mapping[str, Channel]
     bot: BotClient | None = None
     signals: Signals = field(default_factory=load_signals)
-    frozen_topics: frozenset[str] = frozenset()
     together: Together = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

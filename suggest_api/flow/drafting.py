@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from knowledge_base.errors import WordingError
 from knowledge_base.policy import Verdict
 from knowledge_base.snippet import Revision
+from knowledge_base.store import recalls
 from knowledge_base.wording import clean_customer_text, fill, measure
 from suggest_api.compliance import service as compliance
 from suggest_api.compliance.model import Circumstances, findings
@@ -21,19 +22,21 @@ from suggest_api.conversations.model import Conversation
 from suggest_api.drafts import service as drafts
 from suggest_api.drafts.model import Offer
 from suggest_api.errors import Refused, Unprocessable
-from suggest_api.flow import circumstances
+from suggest_api.flow import circumstances, withholding
 from suggest_api.flow.coverage import keep_unanswered
 from suggest_api.flow.desk import Desk
+from suggest_api.freezes import service as freezes
 from suggest_api.logs import get_logger
 from suggest_api.storage import unit_of_work
+from suggest_api.suggestions.holder import InService
 from suggest_api.suggestions.model import Candidate, Candidates, Query, near_identical
-from suggest_api.suggestions.service import candidates
 from suggest_api.values import (
     Abstention,
     ApprovedText,
     Author,
     CheckedText,
     Facts,
+    Freeze,
     OfferedDraft,
     SuggestionRequest,
     SuggestionResponse,
@@ -49,6 +52,7 @@ SILENCED_BY: Mapping[str, Abstention] = MappingProxyType(
         "CTX-OPTED-OUT": Abstention.OPTED_OUT,
         "CTX-WINDOW-CLOSED": Abstention.WINDOW_CLOSED,
         "CTX-FROZEN-TOPIC": Abstention.TOPIC_FROZEN,
+        "CTX-FROZEN": Abstention.TOPIC_FROZEN,
     }
 )
 
@@ -101,7 +105,8 @@ def suggest(desk: Desk, request: SuggestionRequest) -> SuggestionResponse:
         )
         silence = _silence(desk, session, request, conversation, texts)
         if silence is None:
-            found = candidates(session, held, query, now=desk.clock())
+            within = withholding.find(session, held, query, now=desk.clock())
+            found = within.candidates
             around = circumstances.offered(
                 desk,
                 session,
@@ -123,8 +128,8 @@ def suggest(desk: Desk, request: SuggestionRequest) -> SuggestionResponse:
             silent = sieve.dropped[0] if sieve.dropped else Abstention.NO_CONFIDENT_MATCH
     if silent is not None:
         keep_unanswered(desk, request, conversation, texts[-1], found, silent, locale=locale)
-        return _abstain(desk, request, found.build_id, silent)
-    return _offer(desk, request, found, sieve.chosen, locale=locale or DEFAULT_LOCALE)
+        return _abstain(desk, request, found.build_id, silent, frozen=within.frozen)
+    return _offer(desk, request, held, within, sieve.chosen, locale=locale or DEFAULT_LOCALE)
 
 
 def judge(desk: Desk, text: str, *, channel: str) -> Verdict:
@@ -276,21 +281,31 @@ def _wording(approved: ApprovedText) -> str:
 def _offer(
     desk: Desk,
     request: SuggestionRequest,
-    found: Candidates,
+    held: InService,
+    within: withholding.Found,
     chosen: list[_Chosen],
     *,
     locale: str,
 ) -> SuggestionResponse:
-    offers = [
-        _offer_of(request, found, one, rank=rank, locale=locale)
-        for rank, one in enumerate(chosen, start=1)
-    ]
-    now = desk.clock()
+    """Store what is still live and not frozen in the transaction that stores it: a recall that comes first
+    takes it out here, and one that comes after finds the stored draft and withdraws it.
+    """
+    found, now = within.candidates, desk.clock()
+    offers: list[Offer] = []
 
     def store(session: Session) -> None:
+        offers.clear()
+        standing = [one for one, stands in _standing(session, request, held, chosen) if stands]
+        offers.extend(
+            _offer_of(request, found, one, rank=rank, locale=locale)
+            for rank, one in enumerate(standing, start=1)
+        )
         drafts.propose(session, offers, now=now)
 
     desk.together(store)
+    if not offers:
+        reason = Abstention.NOT_CURRENT
+        return _abstain(desk, request, found.build_id, reason, frozen=within.frozen)
     desk.metrics.suggestions.labels(request.use.value).inc(len(offers))
     return SuggestionResponse(
         request_id=request.request_id,
@@ -298,7 +313,26 @@ def _offer(
         abstained=False,
         reason=None,
         suggestions=tuple(_offered(offer) for offer in offers),
+        frozen=within.frozen,
     )
+
+
+def _standing(
+    session: Session, request: SuggestionRequest, held: InService, chosen: list[_Chosen]
+) -> Iterator[tuple[_Chosen, bool]]:
+    """What was chosen, each with whether it may be offered as this transaction sees it."""
+    keys = [one.approved.snippet_key for one in chosen]
+    recalls.hold(session, keys)
+    live = held.live.get(session, keys)
+    frozen = freezes.in_force(session).of(request.channel)
+    holding = frozen.holding_keys(channel=request.channel)
+    for one in chosen:
+        now_live, topic = live.get(one.approved.snippet_key), one.candidate.revision.content.topic
+        said = (
+            frozen.on(topic, channel=request.channel) is None
+            or one.approved.snippet_key in holding
+        )
+        yield one, said and now_live is not None and now_live.id == one.approved.revision_id
 
 
 def _offer_of(
@@ -340,9 +374,18 @@ def _offered(offer: Offer) -> OfferedDraft:
 
 
 def _abstain(
-    desk: Desk, request: SuggestionRequest, build_id: str | None, reason: Abstention
+    desk: Desk,
+    request: SuggestionRequest,
+    build_id: str | None,
+    reason: Abstention,
+    *,
+    frozen: tuple[Freeze, ...] = (),
 ) -> SuggestionResponse:
     desk.metrics.abstentions.labels(request.use.value, reason.value).inc()
     return SuggestionResponse(
-        request_id=request.request_id, build_id=build_id, abstained=True, reason=reason
+        request_id=request.request_id,
+        build_id=build_id,
+        abstained=True,
+        reason=reason,
+        frozen=frozen,
     )

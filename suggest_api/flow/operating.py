@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from knowledge_base.store import checkpoints, schema, signing
 from suggest_api.flow.desk import Desk
+from suggest_api.freezes import service as freezes
 from suggest_api.storage import backlog, unit_of_work
 
 
@@ -28,9 +29,12 @@ def count_backlog(desk: Desk) -> None:
     """Set the backlog gauges to what the database has now."""
     with unit_of_work.read(desk.engine) as session:
         counts = backlog.count(session)
+        frozen = freezes.in_force(session)
     desk.metrics.backlog.clear()  # a state that emptied must not keep its last number
     for (queue, state), number in counts.items():
         desk.metrics.backlog.labels(queue, state).set(number)
+    desk.metrics.freezes.labels("drill").set(len(frozen.drills))
+    desk.metrics.freezes.labels("freeze").set(len(frozen.freezes) - len(frozen.drills))
 
 
 def checkpoint(desk: Desk) -> bool:

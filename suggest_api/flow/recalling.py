@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -9,25 +10,20 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from knowledge_base.snippet import Revision
+from knowledge_base.store import recalls
+from knowledge_base.store import repository as knowledge
+from knowledge_base.store.recalls import Recalled
+from suggest_api.bot_client.model import HandOverReason
+from suggest_api.conversations import service as conversations
+from suggest_api.delivery import stopping
+from suggest_api.delivery.stopping import Reply
+from suggest_api.drafts import service as drafts
+from suggest_api.drafts.model import Draft
 from suggest_api.flow.desk import Desk
+from suggest_api.flow.stopping import leave, recall_detail
+from suggest_api.values import Author
 
 __all__ = ["RecallReport", "Recalled", "Usage", "UsageReport", "recall", "usage_report"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recalled:
-    """A recall as it is kept: which revision of which snippet, by whom, when and why."""
-
-    id: int
-    snippet_key: str
-    revision_id: int
-    by: str
-    at: datetime
-    reason: str
-
-    def to_json(self) -> dict[str, Any]:
-        """All of it, the time in ISO 8601."""
-        return {**asdict(self), "at": self.at.isoformat()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,12 +119,106 @@ def recall(
     queued replies cancelled; where a customer would be left without an answer, a person has the conversation.
     Raises NotFound when nothing of it is live, WorkflowError without a reason; nothing is changed then.
     """
-    raise NotImplementedError
+    # Everything is locked before the first audit entry: whoever waits for the chain holds nothing that we need.
+    recalls.keep_out(session, key)
+    which = stopping.about_snippet(key)
+    waiting = stopping.conversations_with(session, which)
+    for conversation_id in waiting:
+        conversations.lock(session, conversation_id)
+    queued = stopping.hold(session, which, conversation_ids=waiting)
+    sending = [reply.draft_id for reply in queued if reply.draft_id is not None]
+    held = drafts.lock_open(session, key, also=sending)
+    revision, recall_id = knowledge.recall(session, key, by=by, reason=reason, now=now)
+    made = recalls.get(session, recall_id)
+    stopping.cancel(session, queued, why=f"{key} was recalled by {made.by}", now=now)
+    withdrawn = drafts.withdraw(
+        session,
+        held,
+        recall_id=recall_id,
+        by=made.by,
+        reason=made.reason,
+        now=now,
+    )
+    touched = leave(
+        desk,
+        session,
+        queued,
+        reason=HandOverReason.RECALLED,
+        detail=recall_detail(made, topic=revision.content.topic),
+        by=made.by,
+        now=now,
+    )
+    return RecallReport(
+        recall=made,
+        revision=revision,
+        drafts_withdrawn=withdrawn,
+        replies_stopped=len(queued),
+        replies_in_flight=stopping.count_leased(session, which),
+        conversations=touched,
+    )
 
 
 def usage_report(session: Session, which: str | int) -> UsageReport:
-    """Where a snippet had been used: by its key, or, for the revisions that a recall ended, by the recall's id.
+    """Where a snippet had been used: by its key, or by the id of a recall of it.
 
     Raises NotFound.
     """
-    raise NotImplementedError
+    key = recalls.get(session, which).snippet_key if isinstance(which, int) else which
+    revisions = {r.id: r.number for r in knowledge.snippet(session, key).revisions}
+    uses = [_ours(reply) for reply in stopping.replies_of(session, key)]
+    known = {use.draft_id for use in uses}
+    elsewhere = [d for d in drafts.sent_of(session, key) if d.id not in known]
+    uses += [_elsewhere(draft, number=revisions[draft.revision_id]) for draft in elsewhere]
+    uses.sort(key=lambda use: use.at, reverse=True)
+    offered, withdrawn = drafts.count_of(session, key)
+    return UsageReport(
+        snippet_key=key,
+        recalls=recalls.of_snippet(session, key),
+        uses=tuple(uses),
+        states=dict(sorted(Counter(use.state for use in uses).items())),
+        conversations=len({use.conversation_id for use in uses if use.conversation_id}),
+        offered=offered,
+        withdrawn=withdrawn,
+    )
+
+
+def _ours(reply: Reply) -> Usage:
+    """A reply that went, or was to go, through our own outbox."""
+    return Usage(
+        at=reply.at,
+        conversation_id=reply.conversation_id,
+        channel=reply.channel,
+        author=reply.author,
+        by=reply.author_name or reply.author,
+        revision_id=reply.revision_id,
+        revision=reply.revision,
+        text=reply.text,
+        edited=reply.edited,
+        state=reply.state,
+        attempts=reply.attempts,
+        repeats=reply.repeats,
+        failure=reply.failure,
+        draft_id=reply.draft_id,
+        outbox_id=reply.id,
+    )
+
+
+def _elsewhere(draft: Draft, *, number: int) -> Usage:
+    """A draft that another desk told us it sent."""
+    return Usage(
+        at=draft.decided_at or draft.created_at,
+        conversation_id=draft.conversation_id,
+        channel=draft.channel,
+        author=Author.PERSON.value,
+        by=draft.decided_by or "",
+        revision_id=draft.revision_id,
+        revision=number,
+        text=draft.outgoing_text,
+        edited=draft.final_text is not None,
+        state=draft.state.value,
+        attempts=1,
+        repeats=0,
+        failure=None,
+        draft_id=draft.id,
+        outbox_id=None,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
@@ -21,6 +22,7 @@ from suggest_api.delivery import service as delivery
 from suggest_api.errors import MalformedEvent, StorageError, TooLarge, UnknownAccount
 from suggest_api.flow.delivery import mark_draft_sent
 from suggest_api.flow.desk import Desk
+from suggest_api.freezes import service as freezes
 from suggest_api.logs import get_logger
 from suggest_api.settings import Account
 from suggest_api.storage import unit_of_work
@@ -135,11 +137,25 @@ def _take_in(
                 inbox_event_id=event.id,
             )
             turn = conversations.record_customer_turn(session, heard, now=now)
-            return "duplicate: we know this message" if turn is None else None
+            if turn is None:
+                return "duplicate: we know this message"
+            _give_to_team(session, turn.conversation_id, now=now)
+            return None
         case DeliveryReceipt():
             return _take_receipt(desk, session, event, inbound)
         case UnknownEvent():
             return f"unknown event type {inbound.type}"
+
+
+def _give_to_team(session: Session, conversation_id: str, *, now: datetime) -> None:
+    """Who waits for a person about something frozen waits for the team of the freeze."""
+    state = freezes.in_force(session)
+    if not state.freezes:
+        return
+    conversation = conversations.get(session, conversation_id)
+    freeze = state.on(conversation.topic, channel=conversation.channel)
+    if freeze is not None and conversation.waiting_since is not None:
+        conversations.give_to_team(session, [conversation_id], team=freeze.team, now=now)
 
 
 def _take_receipt(

@@ -51,6 +51,15 @@ def thaw(session: Session, freeze_id: int, *, by: str, reason: str, now: datetim
     )
 
 
+def live_scopes(session: Session, *, topic: str, but: str | None) -> tuple[tuple[str, ...], ...]:
+    """The channels of every published snippet of a topic ('' is any), without the one of the key `but`."""
+    statement = select(REVISION.c.snippet_key, REVISION.c.channels).where(LIVE)
+    if topic:
+        statement = statement.where(REVISION.c.topic == topic)
+    rows = session.execute(statement)
+    return tuple(tuple(channels) for key, channels in rows if key != but)
+
+
 def topics(session: Session) -> tuple[str, ...]:
     """The topics of what is published and of the review paths, in order."""
     live = select(REVISION.c.topic).where(LIVE).distinct()

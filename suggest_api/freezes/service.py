@@ -39,6 +39,13 @@ def topics(session: Session) -> tuple[str, ...]:
     return repository.topics(session)
 
 
+def count_live(session: Session, freeze: Freeze) -> int:
+    """How many published snippets a freeze withholds."""
+    scopes = repository.live_scopes(session, topic=freeze.topic, but=freeze.holding_key)
+    here = freeze.channel
+    return sum(not here or not channels or here in channels for channels in scopes)
+
+
 def begin(
     session: Session,
     *,

@@ -126,6 +126,9 @@ class ConversationRow(Base):
     locale: Mapped[str] = mapped_column(String(35), default="en")
     owner: Mapped[str] = mapped_column(String(8), default="bot")
     assignee: Mapped[str | None] = mapped_column(ForeignKey("person.name"))
+    # What it is about, as the newest hand-over says, and the team that a freeze of that gave it to; '' is none.
+    topic: Mapped[str] = mapped_column(String(NAME), default="", server_default="")
+    team: Mapped[str] = mapped_column(String(NAME), default="", server_default="")
     # Counts every change: ownership moves by compare-and-set on it, and the console sees what is new.
     version: Mapped[int] = mapped_column(default=1)
     waiting_since: Mapped[datetime | None] = mapped_column(UtcDateTime)

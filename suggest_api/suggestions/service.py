@@ -17,7 +17,7 @@ from suggest_api.suggestions.holder import GenerationHolder, InService
 from suggest_api.suggestions.model import Candidate, Candidates, Query, eligible
 from suggest_api.values import Abstention
 
-__all__ = ["GenerationHolder", "candidates"]
+__all__ = ["GenerationHolder", "candidates", "nothing"]
 
 # Candidates asked for beyond the limit: some fall out later for a missing fact, the policy or a twin.
 SPARE = 12
@@ -54,7 +54,7 @@ def candidates(session: Session, held: InService, query: Query, *, now: datetime
         raise
     except Exception as error:  # whatever a native library raises, the answer is silence
         log.error("ranking.failed", build_id=held.build_id, exc_info=error)
-        return _nothing(held, Abstention.RANKING_FAILED)
+        return nothing(held, Abstention.RANKING_FAILED)
     timings = ranking.timings
     return Candidates(
         build_id=held.build_id,
@@ -94,7 +94,8 @@ def _matched(session: Session, ranked: Ranked, live: Revision) -> str:
     return content.title if ranked.matched.kind == "title" else content.text
 
 
-def _nothing(held: InService, reason: Abstention) -> Candidates:
+def nothing(held: InService, reason: Abstention) -> Candidates:
+    """No candidates, and why."""
     return Candidates(
         build_id=held.build_id,
         encoder_fingerprint=held.encoder_fingerprint,

@@ -53,6 +53,20 @@ def waiting(parts: Parts, rasa: Rasa) -> Parts:
     return parts
 
 
+def freeze(parts: Parts, topic: str) -> int:
+    """Nothing is said about a topic; gives the number of the freeze."""
+    with unit_of_work.write(parts.engine) as session:
+        report = flow.freeze(
+            parts.desk, session, topic=topic, team="press", by="Ines", reason="Wait.", now=START
+        )
+    return report.freeze.id
+
+
+def thaw(parts: Parts, number: int) -> None:
+    with unit_of_work.write(parts.engine) as session:
+        flow.thaw(parts.desk, session, number, by="Ines", reason="Known now.", now=START)
+
+
 def offer(parts: Parts, words: str = RETURNS, **content: Any) -> str:
     """A draft of an approved snippet in this conversation, as `suggest` stores it; gives its id."""
     key = f"returns.{new_id()[:8]}"
@@ -218,12 +232,13 @@ def test_who_asked_for_no_more_messages_is_left_in_peace_until_they_write(
 
 def test_a_closed_window_and_a_frozen_topic_stop_a_person_too(waiting: Parts) -> None:
     draft = offer(waiting)
-    settle(waiting, frozen_topics=frozenset({"returns"}))
+    frozen = freeze(waiting, "returns")
     with pytest.raises(Refused) as told:
         waiting.reply(RETURNS, draft_id=draft, reason="I insist")
     assert rules_of(told.value) == ["CTX-FROZEN-TOPIC"]
     day = replace(GenericChannel(), messaging_window=timedelta(hours=24))
-    settle(waiting, frozen_topics=frozenset(), channels=MappingProxyType({"generic": day}))
+    thaw(waiting, frozen)
+    settle(waiting, channels=MappingProxyType({"generic": day}))
     waiting.clock.forward(24 * 3600)
     with pytest.raises(Refused, match="24 hours") as told:
         waiting.reply(WORDS, reason="I insist")
@@ -380,7 +395,7 @@ def test_a_text_withdrawn_while_it_waits_stays_here(waiting: Parts, network: Net
 def test_a_topic_frozen_while_it_waits_stays_here(waiting: Parts, network: Network) -> None:
     before = len(network.arrivals)
     waiting.reply(RETURNS, draft_id=offer(waiting))
-    settle(waiting, frozen_topics=frozenset({"returns"}))
+    freeze(waiting, "returns")
     waiting.deliver()
     assert len(network.arrivals) == before
 

@@ -14,11 +14,12 @@ from suggest_api.compliance.drift import Drift, DriftLimits
 from suggest_api.compliance.model import (
     Circumstances,
     ConversationFacts,
+    RecallFacts,
     RevisionFacts,
     findings,
     merge,
 )
-from suggest_api.values import Use, sha256
+from suggest_api.values import Freeze, FreezeState, Use, sha256
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -36,6 +37,23 @@ TALK = ConversationFacts(last_customer_at=NOW)
 HERE = Circumstances(
     use=Use.AGENT, channel="generic", locale="en", now=NOW, revision=GOOD, conversation=TALK
 )
+
+
+def freeze(topic: str, **more: Any) -> Freeze:
+    return Freeze(
+        **{
+            "id": 1,
+            "topic": topic,
+            "channel": "",
+            "holding_key": None,
+            "team": "press",
+            "drill": False,
+            "by": "Ana",
+            "at": NOW,
+            "reason": "A fire in the warehouse.",
+            **more,
+        }
+    )
 
 
 def found(here: Circumstances) -> list[tuple[str, str]]:
@@ -146,12 +164,45 @@ def test_a_window_needs_a_message_and_a_notice_needs_the_window() -> None:
 
 
 def test_a_frozen_topic_is_the_answers_or_the_conversations() -> None:
-    frozen = frozenset({"returns", ""})
-    assert found(replace(HERE, frozen_topics=frozen)) == [("CTX-FROZEN-TOPIC", "block")]
-    assert found(replace(revised(topic="delivery"), frozen_topics=frozen)) == []
-    assert found(replace(revised(topic=""), frozen_topics=frozen)) == []
-    freely = replace(talking(topic="returns"), revision=None, frozen_topics=frozen)
+    frozen = FreezeState((freeze("returns"),))
+    assert found(replace(HERE, freezes=frozen)) == [("CTX-FROZEN-TOPIC", "block")]
+    assert found(replace(revised(topic="delivery"), freezes=frozen)) == []
+    assert found(replace(revised(topic=""), freezes=frozen)) == []
+    freely = replace(talking(topic="returns"), revision=None, freezes=frozen)
     assert found(freely) == [("CTX-FROZEN-TOPIC", "block")]
+    assert found(replace(freely, conversation=replace(TALK, topic="delivery"))) == []
+    rewritten = replace(freely, conversation=TALK, begun_about="returns")
+    assert found(rewritten) == [("CTX-FROZEN-TOPIC", "block")]
+    (told,) = findings(freely)
+    assert told.reason == "returns is frozen by Ana (A fire in the warehouse.)"
+    assert told.mend == "leave it to press until it is thawed"
+
+
+def test_where_everything_is_frozen_only_the_holding_statement_goes_out_word_for_word() -> None:
+    frozen = FreezeState((freeze("", holding_key="crisis.holding"),))
+    assert found(replace(HERE, freezes=frozen)) == [("CTX-FROZEN", "block")]
+    assert found(replace(HERE, revision=None, freezes=frozen)) == [("CTX-FROZEN", "block")]
+    holding = replace(revised(key="crisis.holding", topic="crisis"), freezes=frozen)
+    assert found(holding) == []
+    assert found(replace(holding, word_for_word=False)) == [("CTX-FROZEN", "block")]
+    (told,) = findings(replace(HERE, freezes=frozen))
+    assert told.mend.startswith("send the holding statement as it is, or leave it to press")
+
+
+@pytest.mark.parametrize(
+    "silent", [freeze("returns", drill=True), freeze("returns", channel="x"), freeze("delivery")]
+)
+def test_a_drill_another_channel_and_another_topic_withhold_nothing(silent: Freeze) -> None:
+    assert found(replace(HERE, freezes=FreezeState((silent,)))) == []
+
+
+def test_a_recalled_revision_says_who_recalled_it_and_why() -> None:
+    recall = RecallFacts(by="Ines", at=NOW, reason="The price\nis wrong.")
+    gone = revised(status=Status.RETIRED, live=False, recall=recall)
+    (told,) = findings(gone)
+    assert told.rule_id == "META-NOT-LIVE"
+    assert "recalled by Ines at 2026-03-02T09:30+00:00 (The price is wrong.)" in told.reason
+    assert "choose another answer" in told.mend
 
 
 def test_who_needs_care_is_answered_by_a_person_in_their_own_words() -> None:
