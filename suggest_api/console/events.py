@@ -20,7 +20,8 @@ from suggest_api.console.guards import cookie_name, desk_of, require
 from suggest_api.console.render import CONSOLE
 from suggest_api.conversations import service as conversations
 from suggest_api.delivery import service as deliveries
-from suggest_api.flow import Desk
+from suggest_api.drafts import service as drafts
+from suggest_api.flow import Desk, freezing
 from suggest_api.storage import unit_of_work
 
 router = APIRouter(prefix=CONSOLE)
@@ -39,6 +40,8 @@ class Seen:
     inbox: object = None
     conversation: object = None
     delivery: object = None
+    drafts: object = None  # those of the open conversation: a recall or a freeze took some of them back
+    frozen: object = None
 
 
 class Watch:
@@ -48,7 +51,7 @@ class Watch:
         self._desk = desk
         self._lock = threading.Lock()
         self._read_at = float("-inf")
-        self._shared: tuple[object, object] = (None, None)
+        self._shared: tuple[object, object, object] = (None, None, None)
 
     def look(self, conversation_id: str | None) -> Seen:
         """The state now, at most one interval old."""
@@ -56,8 +59,9 @@ class Watch:
             if time.monotonic() - self._read_at >= POLL_SECONDS:
                 self._shared = self._read()
                 self._read_at = time.monotonic()
-            inbox, delivery = self._shared
-        return Seen(inbox, self._conversation(conversation_id), delivery)
+            inbox, delivery, frozen = self._shared
+        conversation, withdrawn = self._conversation(conversation_id)
+        return Seen(inbox, conversation, delivery, (withdrawn, frozen), frozen)
 
     def alive(self, token: str) -> bool:
         """Whether the session behind the cookie still stands, and may still listen."""
@@ -65,20 +69,23 @@ class Watch:
             identity = resume(session, token, now=self._desk.clock(), active=False)
         return identity is not None and may(identity, Action.READ_INBOX)
 
-    def _read(self) -> tuple[object, object]:
+    def _read(self) -> tuple[object, object, object]:
         with unit_of_work.read(self._desk.engine) as session:
             items = (*conversations.waiting(session), *conversations.others(session))
             inbox = tuple((item.id, item.version) for item in items)
             delivery = tuple(row.id for row in deliveries.attention(session))
-        return inbox, delivery
+            frozen = tuple(freeze.id for freeze in freezing.in_force(session).freezes)
+        return inbox, delivery, frozen
 
-    def _conversation(self, conversation_id: str | None) -> object:
+    def _conversation(self, conversation_id: str | None) -> tuple[object, object]:
+        """What there is of it, and how many of its drafts were withdrawn."""
         if conversation_id is None:
-            return None
+            return None, None
         with unit_of_work.read(self._desk.engine) as session:
             version = conversations.get(session, conversation_id).version
             shown = deliveries.of_conversation(session, conversation_id)
-            return version, tuple((row.id, row.shown) for row in shown)
+            withdrawn = drafts.withdrawn_in(session, conversation_id)
+            return (version, tuple((row.id, row.shown) for row in shown)), withdrawn
 
 
 @router.get("/events")
@@ -87,7 +94,8 @@ def events(
     who: Annotated[Identity, Depends(require(Action.READ_INBOX))],
     conversation: Annotated[str | None, Query(pattern="^[0-9a-f]{32}$")] = None,
 ) -> Response:
-    """Server-sent events `inbox`, `conversation`, `delivery` and `signed-out` (WHATWG HTML, section 9.2)."""
+    """Server-sent events `inbox`, `conversation`, `delivery`, `drafts`, `frozen` and `signed-out` (WHATWG HTML,
+    section 9.2). `drafts` tells that a draft which the page shows may have been taken back."""
     watch = _watch(request)
     token = request.cookies.get(cookie_name(desk_of(request)), "")
     seen = watch.look(conversation)  # an unknown conversation is a 404, not half a stream
@@ -110,7 +118,7 @@ async def _stream(
                 yield _event("signed-out")
                 return
         current = await to_thread.run_sync(watch.look, conversation_id)
-        for name in ("inbox", "conversation", "delivery"):
+        for name in ("inbox", "conversation", "delivery", "drafts", "frozen"):
             if getattr(current, name) != getattr(seen, name):
                 told = now
                 yield _event(name)

@@ -11,7 +11,7 @@
   const RETRY_MS = 3000;
 
   // --- live: the server says that something changed, the page asks for the part that shows it
-  const CHANGES = ["inbox", "conversation", "delivery"];
+  const CHANGES = ["inbox", "conversation", "delivery", "drafts", "frozen"];
   function listen() {
     const address = document.body.dataset.events;
     if (!address) return;
@@ -27,6 +27,11 @@
       setTimeout(listen, RETRY_MS);
     });
     for (const name of CHANGES) source.addEventListener(name, () => trigger(`${name}-changed`));
+    source.addEventListener("drafts", () => {
+      announce("The drafts changed: something was recalled, frozen or thawed.");
+      const text = byId("text");
+      if (text?.value) htmx.trigger(text, "recheck"); // what stands in the composer may not be sent any more
+    });
     source.addEventListener("signed-out", () => { source.close(); location.reload(); });
     addEventListener("pagehide", () => source.close());
   }
