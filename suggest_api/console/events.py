@@ -40,7 +40,9 @@ class Seen:
     inbox: object = None
     conversation: object = None
     delivery: object = None
-    drafts: object = None  # those of the open conversation: a recall or a freeze took some of them back
+    drafts: object = (
+        None  # those of the open conversation: a recall or a freeze took some of them back
+    )
     frozen: object = None
 
 

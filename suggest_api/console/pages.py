@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from starlette.requests import Request
 from starlette.responses import Response
 
+from knowledge_base.store.tables import NAME
 from suggest_api.access.model import Identity
 from suggest_api.access.permissions import Action, may
 from suggest_api.console import views
@@ -27,17 +28,22 @@ router = APIRouter(prefix=CONSOLE)
 Who = Annotated[Identity, Depends(require(Action.READ_INBOX))]
 Anyone = Annotated[Identity, Depends(require_signed_in())]
 ID_PATTERN = rf"^([0-9a-f]{{{2 * ID_BYTES}}})?$"
+# One team's conversations; None is everything, '' what no team has.
+Team = Annotated[str | None, Query(max_length=NAME)]
 ConversationId = Annotated[str, Path(pattern=ID_PATTERN)]
 
 
 @router.get("")
-def inbox(request: Request, who: Anyone) -> Response:
-    """Who waits for a person, and nothing opened; those who do other work here go to where they do it."""
+def inbox(request: Request, who: Anyone, team: Team = None) -> Response:
+    """Who waits for a person, and nothing opened; those who do other work here go to where they do it.
+
+    `team` shows only what one team has.
+    """
     if not may(who, Action.READ_INBOX):
         return see_other(home_of(who))
     desk = desk_of(request)
     with unit_of_work.read(desk.engine) as session:
-        return page("inbox.html", who=who, values=_frame(desk, session, open_id=None))
+        return page("inbox.html", who=who, values=_frame(desk, session, who, None, team=team))
 
 
 @router.get("/conversations/{conversation_id}")
@@ -61,11 +67,13 @@ def conversation(
 
 
 @router.get("/inbox")
-def inbox_part(request: Request, who: Who, open: Annotated[str, Query()] = "") -> Response:
+def inbox_part(
+    request: Request, who: Who, open: Annotated[str, Query()] = "", team: Team = None
+) -> Response:
     """Both lists of the inbox."""
     desk = desk_of(request)
     with unit_of_work.read(desk.engine) as session:
-        return page("_inbox.html", who=who, values=_frame(desk, session, open_id=open))
+        return page("_inbox.html", who=who, values=_frame(desk, session, who, open, team=team))
 
 
 @router.get("/conversations/{conversation_id}/thread")
@@ -130,7 +138,7 @@ def whole(
         found = conversations.get(session, conversation_id)
         shown = views.thread(session, found)
         values = {
-            **_frame(desk, session, open_id=conversation_id),
+            **_frame(desk, session, who, conversation_id),
             **shown,
             **views.composer(desk, session, found, who=who, composed=composed),
             "story": views.story(shown["turns"]),
@@ -143,9 +151,11 @@ def whole(
     return page("inbox.html", who=who, values=values, status=status)
 
 
-def _frame(desk: Desk, session: Session, *, open_id: str | None) -> dict[str, Any]:
+def _frame(
+    desk: Desk, session: Session, who: Identity, open_id: str | None, *, team: str | None = None
+) -> dict[str, Any]:
     return {
-        **views.inbox(session, open_id=open_id),
+        **views.inbox(session, open_id=open_id, teams=who.teams, team=team),
         "page": "inbox",
         "now": desk.clock(),
         "attention": len(deliveries.attention(session)),

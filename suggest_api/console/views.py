@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -78,11 +78,19 @@ class Composed:
     problem: str = ""
 
 
-def inbox(session: Session, *, open_id: str | None) -> dict[str, Any]:
-    """Both lists of the inbox."""
+def inbox(
+    session: Session,
+    *,
+    open_id: str | None,
+    teams: Collection[str] = (),
+    team: str | None = None,
+) -> dict[str, Any]:
+    """Both lists of the inbox: everything, with what somebody's `teams` have first, or what one `team` has."""
     return {
-        "waiting": conversations.waiting(session),
-        "others": conversations.others(session),
+        "waiting": conversations.waiting(session, teams=teams, team=team),
+        "others": conversations.others(session, team=team),
+        "teams": conversations.teams(session),
+        "team": team,
         "open_id": open_id,
     }
 

@@ -216,6 +216,14 @@ def on_topic(session: Session, *, topic: str, channel: str) -> tuple[Conversatio
     return tuple(to_conversation(row) for row in session.scalars(statement))
 
 
+def teams(session: Session) -> tuple[str, ...]:
+    """The teams for which somebody waits, in order."""
+    statement = select(ConversationRow.team).where(
+        ConversationRow.waiting_since.is_not(None), ConversationRow.team != ""
+    )
+    return tuple(session.scalars(statement.distinct().order_by(ConversationRow.team)))
+
+
 def of_team(session: Session, team: str) -> tuple[Conversation, ...]:
     """What a team has and nobody has taken."""
     statement = select(ConversationRow).where(

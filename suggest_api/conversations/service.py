@@ -122,6 +122,11 @@ def others(
     return repository.items(session, waiting=False, limit=LIST_LIMIT, teams=teams, team=team)
 
 
+def teams(session: Session) -> tuple[str, ...]:
+    """The teams for which somebody waits."""
+    return repository.teams(session)
+
+
 def on_topic(session: Session, *, topic: str, channel: str) -> tuple[Conversation, ...]:
     """Who waits for a person about this topic ('' is any) on this channel ('' is all)."""
     return repository.on_topic(session, topic=topic, channel=channel)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from queue import Empty, Queue
 import httpx
 import pytest
 
+from suggest_api import flow
 from suggest_api.access import service as access
 from suggest_api.storage import unit_of_work
 from tests.console.conftest import ANSWER, Browser, Office, served
@@ -150,3 +152,32 @@ def test_an_idle_session_is_not_kept_alive_by_listening(office: Office, ana: Bro
 @pytest.mark.parametrize("query", ["?conversation=x", "?conversation=%27%20OR%201=1"])
 def test_an_id_that_is_none_is_refused(ana: Browser, query: str) -> None:
     assert ana.get(f"/console/events{query}").status_code == 422
+
+
+def test_a_recall_and_a_freeze_are_told_to_whoever_shows_drafts(
+    office: Office, ana: Browser
+) -> None:
+    page = office.customer()
+    desk, query = office.parts.desk, f"?conversation={page.rsplit('/', 1)[1]}"
+    now = office.parts.clock()
+    shown = ana.part(f"{page}/drafts").text
+    found = re.search(r'data-draft="([0-9a-f]{32})"[^>]*title="stores.hours', shown)
+    assert found
+    with served(office.app) as address, listening(address, ana, query) as stream:
+        with unit_of_work.write(desk.engine) as session:
+            told = flow.freeze(
+                desk, session, drill=True, team="press", by="ruth", reason="Try.", now=now
+            )
+        assert stream.names(until="frozen") == ["drafts", "frozen"]
+        with unit_of_work.write(desk.engine) as session:
+            flow.thaw(desk, session, told.freeze.id, by="ruth", reason="Done.", now=now)
+        assert stream.names(until="frozen") == ["drafts", "frozen"]
+        with unit_of_work.write(desk.engine) as session:
+            flow.recall(desk, session, "stores.hours", by="ruth", reason="Wrong times.", now=now)
+        assert stream.names(until="drafts") == ["drafts"]
+    assert "stores.hours" not in ana.part(f"{page}/drafts").text
+    verdict = ana.post(f"{page}/check", htmx=True, text=ANSWER, draft_id=found[1])
+    assert "was recalled by ruth" in verdict.text
+    assert "Wrong times." in verdict.text
+    refused = ana.post(f"{page}/reply", text=ANSWER, draft_id=found[1], version=office.version())
+    assert refused.status_code == 422

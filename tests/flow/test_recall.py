@@ -15,6 +15,7 @@ from knowledge_base.store import audit
 from knowledge_base.store.repository import live_revision
 from knowledge_base.wording import fill, measure
 from suggest_api import flow
+from suggest_api.bot_client import BotClient
 from suggest_api.compliance.service import check
 from suggest_api.drafts import service as drafts
 from suggest_api.drafts.model import Draft, DraftState, Offer
@@ -36,6 +37,7 @@ WHY = "The carrier is on strike."
 @pytest.fixture
 def waiting(parts: Parts, rasa: Rasa) -> Parts:
     """Two customers who wait for a person, and a snippet that answers them."""
+    parts.desk = replace(parts.desk, bot=BotClient(rasa.url))
     approve_snippets(parts, TIMES)
     rasa.reply = lambda m, e: [hand_over(topic="delivery")]
     for peer in ("peer-7", "peer-8"):
@@ -44,11 +46,11 @@ def waiting(parts: Parts, rasa: Rasa) -> Parts:
     return parts
 
 
-def offer(parts: Parts, *, peer: str = "peer-7", use: Use = Use.AGENT) -> str:
-    """A draft of it in this conversation, as `suggest` stores it; gives its id."""
+def offer(parts: Parts, *, peer: str = "peer-7", use: Use = Use.AGENT, key: str = KEY) -> str:
+    """A draft of a snippet in this conversation, as `suggest` stores it; gives its id."""
     conversation = parts.conversation(peer)
     with unit_of_work.write(parts.engine) as session:
-        live = live_revision(session, KEY)
+        live = live_revision(session, key)
         assert live is not None
         assert live.approved_by is not None
         assert live.approved_at is not None
@@ -62,7 +64,7 @@ def offer(parts: Parts, *, peer: str = "peer-7", use: Use = Use.AGENT) -> str:
             rank=1,
             approved=ApprovedText(
                 text=filled.text,
-                snippet_key=KEY,
+                snippet_key=key,
                 revision_id=live.id,
                 revision=live.number,
                 content_hash=live.content_hash,
