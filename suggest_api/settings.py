@@ -181,7 +181,7 @@ class Settings(BaseSettings):
         ge=1024,
         description="Largest webhook body in bytes.",
     )
-    max_import_bytes: int = Field(8 * MIB, ge=1024, description="Largest upload, in bytes.")
+    max_import_bytes: int = Field(default=8 * MIB, ge=1024, description="Largest upload in bytes.")
     bot_threads: int = Field(
         default=2,
         ge=1,
