@@ -119,14 +119,20 @@ def _place(head: Head, mine: Vectors, others: Vectors, each: float) -> tuple[Flo
     penalty = np.ones(x.shape[1])
     penalty[-1] = 1e-6  # the bias is free; this only keeps the equations solvable
     theta: Any = np.zeros(x.shape[1])
+    # Where the new class is as likely as all others together, so that the first steps have a slope to follow.
+    theta[-1] = -float(offset[: len(mine)].mean())
+
+    def loss(at: Any) -> float:
+        z = x @ at + offset
+        return float((weight * (np.logaddexp(0.0, z) - target * z)).sum() + 0.5 * penalty @ at**2)
+
     for _ in range(STEPS):
         p = conf.sigmoid(x @ theta + offset)
         gradient = x.T @ (weight * (target - p)) - penalty * theta
-        hessian = (x * (weight * np.maximum(p * (1 - p), 1e-9))[:, None]).T @ x
-        step = np.linalg.solve(hessian + np.diag(penalty), gradient)
-        step *= min(
-            1.0, 5.0 / max(float(np.abs(step).max()), 1e-12)
-        )  # far from the goal it overshoots
+        hessian = (x * (weight * p * (1 - p))[:, None]).T @ x + np.diag(penalty)
+        step = np.linalg.solve(hessian, gradient)
+        while loss(theta + step) > loss(theta) and float(np.abs(step).max()) > SETTLED:
+            step = step / 2  # a full step can overshoot
         theta = theta + step
         if float(np.abs(step).max()) < SETTLED:
             break

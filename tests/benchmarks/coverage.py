@@ -253,6 +253,7 @@ def _gains(
             seconds = time.perf_counter() - started
             meant = Counter(category_of[q.text] for q in gap.questions).most_common(1)[0][0]
             truth = _truth(snippets(known), gap, meant, encoder, home, unanswered)
+            screen.print(f"  estimated {gain.share.value}, true {truth['share'].value}")
             results.append(
                 {
                     "category": meant,

@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlalchemy import Engine
 from typer.testing import CliRunner
@@ -159,3 +160,17 @@ def test_without_a_generation_the_command_says_so(
     result = CliRunner().invoke(command_line(words), words)
     assert result.exit_code == 1
     assert "kb build" in json.loads(result.stdout)["error"]
+
+
+@pytest.mark.parametrize("number", [2, 5, 12])
+def test_the_place_that_is_learnt_is_the_optimum(ranker: Ranker, number: int) -> None:
+    """A few phrasings against many rows: its own come out likely, the others' not, however few there are."""
+    phrasings = [*PARKING, *MORE_PARKING][:number]
+    own = space.positions(ranker, phrasings)
+    extended = Extended.learn(ranker, phrasings, own)
+    mine = extended.head.log_probabilities(own)
+    theirs = extended.head.log_probabilities(np.asarray(ranker.generation.vectors))
+    assert mine is not None
+    assert theirs is not None
+    assert (np.exp(mine[:, -1]) > 0.5).all()
+    assert float(np.exp(theirs[:, -1]).sum()) < number
