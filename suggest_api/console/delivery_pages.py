@@ -15,6 +15,7 @@ from suggest_api.console.render import CONSOLE, page, see_other
 from suggest_api.delivery import service as deliveries
 from suggest_api.delivery.model import Resolution
 from suggest_api.errors import DeliveryError
+from suggest_api.flow import freezing
 from suggest_api.storage import unit_of_work
 
 router = APIRouter(prefix=f"{CONSOLE}/delivery")
@@ -58,10 +59,12 @@ def decide(request: Request, outbox_id: str, action: Resolution, who: Decides) -
 def _draw(request: Request, who: Identity, template: str, *, problem: str = "") -> Response:
     with unit_of_work.read(desk_of(request).engine) as session:
         waiting = deliveries.attention(session)
+        frozen = freezing.in_force(session).freezes
     values = {
         "rows": waiting,
         "attention": len(waiting),
         "problem": problem,
         "page": "delivery",
+        "frozen": frozen,
     }
     return page(template, who=who, values=values)

@@ -19,7 +19,7 @@ from suggest_api.console.home import home_of
 from suggest_api.console.render import CONSOLE, page, see_other
 from suggest_api.conversations import service as conversations
 from suggest_api.delivery import service as deliveries
-from suggest_api.flow import Desk
+from suggest_api.flow import Desk, freezing
 from suggest_api.storage import unit_of_work
 from suggest_api.values import ID_BYTES
 
@@ -159,4 +159,5 @@ def _frame(
         "page": "inbox",
         "now": desk.clock(),
         "attention": len(deliveries.attention(session)),
+        "frozen": freezing.in_force(session).freezes,
     }

@@ -19,7 +19,8 @@ from suggest_api.access.permissions import Action
 from suggest_api.console import views
 from suggest_api.console.guards import OwnForm, desk_of, require
 from suggest_api.console.render import CONSOLE, page
-from suggest_api.flow import Desk
+from suggest_api.flow import Desk, freezing
+from suggest_api.storage import unit_of_work
 
 router = APIRouter(prefix=f"{CONSOLE}/policy")
 
@@ -54,8 +55,11 @@ class Reasoning:
 def show(request: Request, who: Who) -> Response:
     """The whole policy, to be read and tried; nothing here changes it."""
     desk = desk_of(request)
+    with unit_of_work.read(desk.engine) as session:
+        frozen = freezing.in_force(session).freezes
     values = {
         "page": "policy",
+        "frozen": frozen,
         "policy": desk.policy,
         "packs": () if desk.policy is None else packs_of(desk.policy),
         "channels": channels_of(desk),

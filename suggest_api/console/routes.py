@@ -13,9 +13,13 @@ from suggest_api.console import delivery_pages, events, pages, policy_pages, rep
 from suggest_api.console.curation import (
     audit,
     board,
+    coverage,
+    crisis,
     editor,
+    golden,
     imports,
     people,
+    publish,
     review,
     snippet,
 )
@@ -25,7 +29,7 @@ from suggest_api.console.render import STATIC, STATIC_URL
 router = APIRouter(include_in_schema=False)
 PARTS = (
     *(sign_in, pages, replies, delivery_pages, policy_pages, events),
-    *(board, editor, snippet, review, imports, audit, people),
+    *(board, editor, snippet, review, publish, golden, coverage, imports, crisis, audit, people),
 )
 for part in PARTS:
     router.include_router(part.router)

@@ -41,7 +41,10 @@ INSIDE = tuple(
     for name, title, path, key, action in (
         ("board", "Board", "", "b", Action.VIEW_KNOWLEDGE),
         ("review", "Review", "/review", "r", Action.VIEW_KNOWLEDGE),
+        ("publish", "Publish", "/publish", "p", Action.VIEW_KNOWLEDGE),
+        ("coverage", "Coverage", "/coverage", "c", Action.VIEW_COVERAGE),
         ("import", "Import", "/import", "m", Action.EXPORT),
+        ("crisis", "Crisis", "/crisis", "z", Action.VIEW_KNOWLEDGE),
         ("audit", "Audit", "/audit", "a", Action.READ_AUDIT),
         ("people", "People", "/people", "e", Action.MANAGE_PEOPLE),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Path
@@ -13,7 +14,6 @@ from knowledge_base.errors import ContentError, NotFound
 from knowledge_base.store import review
 from suggest_api.access.model import Identity
 from suggest_api.access.permissions import Action, may
-from suggest_api.access.permissions import require as require_action
 from suggest_api.console.curation import frame
 from suggest_api.console.curation.frame import Notice, told
 from suggest_api.console.guards import OwnForm, desk_of, require, require_signed_in
@@ -47,63 +47,86 @@ def banner(request: Request, who: Annotated[Identity, Depends(require_signed_in(
     return page("_frozen.html", who=who, values=values)
 
 
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """The form of a freeze, as it was typed."""
+
+    topic: Name = ""
+    channel: Name = ""
+    holding_key: Name = ""
+    team: Name = ""
+    reason: Words = ""
+
+
+Filled = Annotated[Typed, Depends()]
+
+
 @router.post("")
 def freeze(
-    request: Request,
-    who: Annotated[Identity, Depends(OwnForm(Action.FREEZE))],
-    topic: Name = "",
-    channel: Name = "",
-    holding_key: Name = "",
-    team: Name = "",
-    reason: Words = "",
-    drill: Annotated[bool, Form()] = False,
+    request: Request, who: Annotated[Identity, Depends(OwnForm(Action.FREEZE))], typed: Filled
 ) -> Response:
-    """Freeze, or drill it."""
-    desk = desk_of(request)
-    if drill:
-        require_action(who, Action.DRILL)
-    typed = {
-        "topic": topic,
-        "channel": channel,
-        "holding_key": holding_key,
-        "team": team,
-        "reason": reason,
-    }
-    try:
-        with unit_of_work.write(desk.engine) as session:
-            freezing.freeze(
-                desk,
-                session,
-                topic=topic,
-                channel=channel,
-                holding_key=holding_key.strip() or None,
-                team=team,
-                drill=drill,
-                by=who.name,
-                reason=reason,
-                now=desk.clock(),
-            )
-    except (Unprocessable, FreezeError, ContentError, NotFound) as error:
-        notice = told(str(error), kind="bad")
-        status = problem_of(error).status
-        return _draw(desk, who, notice=notice, status=status, typed={**typed, "drill": drill})
-    return see_other(HERE)
+    """Freeze, now."""
+    return _freeze(desk_of(request), who, typed, drill=False)
+
+
+@router.post("/drill")
+def drill(
+    request: Request, who: Annotated[Identity, Depends(OwnForm(Action.DRILL))], typed: Filled
+) -> Response:
+    """Show what a freeze would do, and do nothing of it."""
+    return _freeze(desk_of(request), who, typed, drill=True)
 
 
 @router.post("/{freeze_id}/thaw")
 def thaw(
     request: Request,
     freeze_id: FreezeId,
-    who: Annotated[Identity, Depends(OwnForm(Action.VIEW_KNOWLEDGE))],
+    who: Annotated[Identity, Depends(OwnForm(Action.THAW))],
     reason: Words = "",
 ) -> Response:
-    """Answer again; ending a drill takes another right than thawing."""
-    desk = desk_of(request)
+    """Answer again."""
+    return _thaw(desk_of(request), who, freeze_id, reason, drill=False)
+
+
+@router.post("/{freeze_id}/end-drill")
+def end_drill(
+    request: Request,
+    freeze_id: FreezeId,
+    who: Annotated[Identity, Depends(OwnForm(Action.DRILL))],
+    reason: Words = "",
+) -> Response:
+    """The drill is over."""
+    return _thaw(desk_of(request), who, freeze_id, reason, drill=True)
+
+
+def _freeze(desk: Desk, who: Identity, typed: Typed, *, drill: bool) -> Response:
     try:
         with unit_of_work.write(desk.engine) as session:
-            found = next((f for f in freezing.every(session) if f.id == freeze_id), None)
-            drill = found is not None and found.drill
-            require_action(who, Action.DRILL if drill else Action.THAW)
+            freezing.freeze(
+                desk,
+                session,
+                topic=typed.topic,
+                channel=typed.channel,
+                holding_key=typed.holding_key.strip() or None,
+                team=typed.team,
+                drill=drill,
+                by=who.name,
+                reason=typed.reason,
+                now=desk.clock(),
+            )
+    except (Unprocessable, FreezeError, ContentError, NotFound) as error:
+        notice = told(str(error), kind="bad")
+        return _draw(desk, who, notice=notice, status=problem_of(error).status, typed=typed)
+    return see_other(HERE)
+
+
+def _thaw(desk: Desk, who: Identity, freeze_id: int, reason: str, *, drill: bool) -> Response:
+    try:
+        with unit_of_work.write(desk.engine) as session:
+            found = next((one for one in freezing.every(session) if one.id == freeze_id), None)
+            if found is None or found.drill is not drill:
+                msg = f"there is no {'drill' if drill else 'freeze'} {freeze_id}"
+                raise NotFound(msg)
             freezing.thaw(desk, session, freeze_id, by=who.name, reason=reason, now=desk.clock())
     except (Unprocessable, FreezeError, ContentError, NotFound) as error:
         notice = told(str(error), kind="bad")
@@ -118,7 +141,7 @@ def _draw(
     *,
     notice: Notice | None = None,
     status: int = 200,
-    typed: Mapping[str, Any] | None = None,
+    typed: Typed | None = None,
     kept: Mapping[str, Any] | None = None,
 ) -> Response:
     now = desk.clock()
@@ -132,7 +155,7 @@ def _draw(
             "may_thaw": {
                 one.id: may(who, Action.DRILL if one.drill else Action.THAW) for one in in_force
             },
-            "typed": typed or {},
+            "typed": typed or Typed(),
             "thaw_id": 0,
             "thaw_reason": "",
             **(kept or {}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Query
@@ -53,6 +54,19 @@ def begin(
     return _draw(desk_of(request), who, Typed(values=values), key=None, base=0)
 
 
+def begin_with(
+    desk: Desk, who: Identity, values: Mapping[str, str], *, neighbours: tuple[str, ...]
+) -> Response:
+    """A form that something else filled in; `neighbours` are snippets that may only lack a phrasing."""
+    notice: Notice | None = None
+    if neighbours:
+        near = ", ".join(neighbours[:3])
+        notice = told(
+            f"the nearest snippets are {near}: perhaps one only lacks a phrasing", kind=""
+        )
+    return _draw(desk, who, Typed(values=values), key=None, base=0, notice=notice)
+
+
 @router.get("/snippets/{key}/edit")
 def edit(request: Request, key: Key, who: Sees) -> Response:
     """The form with the newest words."""
@@ -66,7 +80,9 @@ def edit(request: Request, key: Key, who: Sees) -> Response:
 @router.post("/help")
 def help_part(request: Request, who: Writes, values: Values) -> Response:
     """What there is to say about the words so far; nothing is stored."""
-    shown = _help(desk_of(request), values)
+    desk = desk_of(request)
+    with unit_of_work.read(desk.engine) as session:
+        shown = _help(desk, session, values)
     return page("curation/_help.html", who=who, values=shown)
 
 
@@ -143,10 +159,15 @@ def _conflict(desk: Desk, who: Identity, typed: Typed, theirs: Revision) -> Resp
     return _draw(desk, who, typed, key=theirs.key, base=theirs.number, theirs=theirs, status=409)
 
 
-def _help(desk: Desk, values: Mapping[str, str]) -> dict[str, Any]:
-    channels = form.read({**values, "key": "new", "text": "x"}).content
+def _help(desk: Desk, session: Session, values: Mapping[str, str]) -> dict[str, Any]:
+    """The help for what is typed so far; fields that cannot be used yet count as empty."""
     text = " ".join(values["text"].split())
-    return help_with(desk, text, () if channels is None else channels.channels)
+    plain = form.read({**values, "text": "x"}).problems
+    usable = {name: "" if name in plain else value for name, value in values.items()}
+    key = values["key"] if "key" not in plain else "new.snippet"
+    content = form.read({**usable, "key": key or "new.snippet", "text": "x"}).content
+    content = content or SnippetContent(key="new.snippet", text="")
+    return help_with(desk, session, replace(content, text=text))
 
 
 def _draw(
@@ -172,7 +193,7 @@ def _draw(
             if theirs is None or mine is None
             else compare.compare(theirs.content, mine),
             "channels": tuple(desk.channels),
-            **_help(desk, typed.values),
+            **_help(desk, session, typed.values),
         }
         return frame.draw(
             session, who, "edit.html", section="board", values=values, notice=notice, status=status

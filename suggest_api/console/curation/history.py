@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from knowledge_base.snippet import Revision, Snippet
+from knowledge_base.snippet import Revision, Snippet, base_key
 from knowledge_base.store import review
 from knowledge_base.store.curation_tables import RecallRow, VerificationRow
+from knowledge_base.store.tables import SnippetRow
 from knowledge_base.workflow import due_for_verification
 
 
@@ -44,6 +45,16 @@ def recalls(session: Session, key: str) -> list[Recall]:
         select(*columns).where(RecallRow.snippet_key == key).order_by(RecallRow.id)
     )
     return [Recall(**row._mapping) for row in rows]  # SQLAlchemy's documented access
+
+
+def variants(session: Session, key: str) -> tuple[str, ...]:
+    """The keys of the other variants of this snippet (formal, short, another language)."""
+    base = base_key(key)
+    statement = select(SnippetRow.key).where(
+        or_(SnippetRow.key == base, SnippetRow.key.startswith(f"{base}~", autoescape=True)),
+        SnippetRow.key != key,
+    )
+    return tuple(session.scalars(statement.order_by(SnippetRow.key)))
 
 
 def due(session: Session, live: Revision | None) -> datetime | None:

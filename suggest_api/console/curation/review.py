@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from knowledge_base.curation.queue import review_queue
 from knowledge_base.errors import ContentError, NotFound, PolicyUnavailable, WorkflowError
+from knowledge_base.snippet import Status
 from knowledge_base.store import repository, review
 from suggest_api.access.model import Identity
 from suggest_api.access.permissions import Action
@@ -22,6 +23,7 @@ from suggest_api.console.guards import OwnForm, desk_of, require
 from suggest_api.console.render import see_other
 from suggest_api.console.sections import KNOWLEDGE
 from suggest_api.flow import Desk
+from suggest_api.flow.publishing import after_approval
 from suggest_api.problems import problem_of
 from suggest_api.storage import unit_of_work
 
@@ -66,7 +68,7 @@ def sign_off(
         if desk.policy is None:
             msg = "no policy is loaded, so nothing can be approved"
             raise PolicyUnavailable(msg)
-        repository.approve(
+        after = repository.approve(
             session,
             revision_id,
             by=who.name,
@@ -75,6 +77,8 @@ def sign_off(
             teams=who.teams,
             reason=reason,
         )
+        if after.status is Status.APPROVED:
+            after_approval(session, by=who.name, now=desk.clock())
 
     return _step(desk_of(request), revision_id, who, step, sign_reason=reason)
 
@@ -166,7 +170,7 @@ def _draw(
             "sign_reason": "",
             "return_reason": "",
             "comment": "",
-            **help_with(desk, revision.content.text, revision.content.channels),
+            **help_with(desk, session, revision.content),
             **(kept or {}),
         }
         return frame.draw(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Query
@@ -21,7 +22,7 @@ from suggest_api.console.curation.standing import all_standing
 from suggest_api.console.guards import OwnForm, desk_of, require
 from suggest_api.console.render import see_other
 from suggest_api.console.sections import KNOWLEDGE
-from suggest_api.flow import Desk
+from suggest_api.flow import Desk, recalling, usage
 from suggest_api.problems import problem_of
 from suggest_api.storage import unit_of_work
 
@@ -29,6 +30,8 @@ router = APIRouter(prefix=f"{KNOWLEDGE}/snippets")
 
 Sees = Annotated[Identity, Depends(require(Action.VIEW_KNOWLEDGE))]
 Reason = Annotated[str, Form(max_length=4 * review.MAX_WORDS)]
+USAGE_OVER = timedelta(days=30)
+MOST_USES = 200  # replies listed; the counts are of all
 RevisionId = Annotated[int, Form(ge=1, lt=2**63)]
 
 
@@ -61,6 +64,15 @@ def compared(
         return frame.draw(session, who, "compare.html", section="board", values=values)
 
 
+@router.get("/{key}/used")
+def used(request: Request, key: Key, who: Sees) -> Response:
+    """Where it had been used: every reply made from it."""
+    with unit_of_work.read(desk_of(request).engine) as session:
+        report = recalling.usage_report(session, key)
+        values = {"key": key, "report": report, "uses": report.uses[:MOST_USES], "most": MOST_USES}
+        return frame.draw(session, who, "used.html", section="board", values=values)
+
+
 @router.post("/{key}/recall")
 def recall(
     request: Request,
@@ -71,7 +83,7 @@ def recall(
     """Pull what is live, at once and everywhere."""
 
     def step(session: Session, desk: Desk) -> None:
-        repository.recall(session, key, by=who.name, reason=reason, now=desk.clock())
+        recalling.recall(desk, session, key, by=who.name, reason=reason, now=desk.clock())
 
     return _step(desk_of(request), key, who, step, kept={"recall_reason": reason})
 
@@ -210,6 +222,8 @@ def _draw(
             "events": history.events(session, snippet, recalls),
             "due": history.due(session, snippet.live),
             "now": desk.clock(),
+            "usage": usage.usage(session, [key], since=desk.clock() - USAGE_OVER)[key],
+            "variants": history.variants(session, key),
             "recall_reason": "",
             "comment": "",
             **(kept or {}),
