@@ -94,8 +94,16 @@ def keep_request(request: Request) -> list[EventType]:
 
 
 def close_request() -> list[EventType]:
-    """Forget the request: it is answered, or a person has it."""
-    return [SlotSet(ASKED, None), SlotSet(ASKED_INTENT, None), SlotSet(UNCLEAR_ANSWERS, 0)]
+    """Forget the request: it is answered, or a person has it.
+
+    The order number goes with it: the next request may be about another order, and is asked anew.
+    """
+    return [
+        SlotSet(ASKED, None),
+        SlotSet(ASKED_INTENT, None),
+        SlotSet(UNCLEAR_ANSWERS, 0),
+        SlotSet("order_number", None),
+    ]
 
 
 def in_order_form(tracker: Tracker) -> bool:

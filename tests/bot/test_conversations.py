@@ -234,6 +234,13 @@ class TestOrderForm:
         assert talk.later("talk to a person") == [self.handed("asked_for_person")]
         assert talk.later("hello") == [say("still_here")]  # the form is left
 
+    def test_the_next_request_does_not_take_the_number_of_the_last_one(
+        self, assistant: Assistant
+    ) -> None:
+        talk = assistant.conversation()
+        talk.first("wheres my parcel qh1048213")
+        assert talk.later(self.ASKED) == [say("ask_order_number")]
+
     def test_leaving_hands_the_request_over(self, assistant: Assistant) -> None:
         talk = assistant.conversation()
         talk.first(self.ASKED)
