@@ -16,7 +16,14 @@ _CHUNK = regex.compile(r"[^\s<>\"“”«»{}|,]++")
 _IDEOGRAPHIC_DOTS = str.maketrans({"\u3002": ".", "\uff61": ".", "\uff0e": "."})
 # Dots written to hide an address: a[.]com, a(dot)com, a dot com.
 _DEFANGED = regex.compile(r"\s?[\[({]\s?(?:\.|dot)\s?[\])}]\s?")
-_SPOKEN = regex.compile(r"(?<=[\p{L}\p{N}])\s+dot\s+(?=(?:com|net|org|co|io|ly|info|app|me)\b)")
+_SPOKEN_DOMAIN = r"(?:com|net|org|co|io|ly|info|app|me|uk|de|fr|shop|store|online|site|xyz|biz|gl|gg|link|page)\b"
+_SPOKEN = regex.compile(
+    rf"(?<=[\p{{L}}\p{{N}}])(?:\s+(?:dot|punkt|period)\s+|\s\.\s?|\s?[-_*]dot[-_*]\s?)(?={_SPOKEN_DOMAIN})"
+)
+# "http colon slash slash": a scheme told in words, or one that is not https.
+_TOLD_SCHEME = regex.compile(
+    r"(?<![\p{L}\p{N}])(?:(?:http|hxxps?|ftp)(?![\p{L}\p{N}]|:/)|https?\s(?:colon|:)|www\.?\s[\p{L}\p{N}-]{2,40}+)"
+)
 _SCHEME = regex.compile(r"[a-z][a-z0-9+.-]{0,15}+:/{1,3}|(?<![\p{L}\p{N}])(?:https?|hxxps?):")
 _PIECE = regex.compile(r"[^/\\?#:@=&()\[\]!;'’*…]++")
 _AUTHORITY = regex.compile(r"[^/?#]*+")
@@ -49,6 +56,12 @@ def allowed_links(settings: Settings) -> Detector:
                 reason = "is written with characters that only look like the address"
             if reason:
                 yield Hit(span, reason=f"the link {reason}")
+        for match in _TOLD_SCHEME.finditer(judged.folded.text):
+            span = judged.folded.span(*match.span())
+            if all(span[1] <= start or span[0] >= end for start, end in seen):
+                yield Hit(
+                    span, reason="the link is not written as https and one of the allowed hosts"
+                )
         yield from _unseen(judged.text, seen)
 
     return detect

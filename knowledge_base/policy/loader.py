@@ -31,7 +31,7 @@ from knowledge_base.policy.style import (
     shouting,
     styled_letters,
 )
-from knowledge_base.policy.switches import SWITCHES, read_switches
+from knowledge_base.policy.switches import SWITCHES, read_contacts, read_switches
 
 FORMAT = 1
 FEWEST_EXAMPLES = 5  # of each kind: fewer show nothing about a rule
@@ -80,9 +80,10 @@ def load_policy(directory: Path | None = None) -> Policy:
     chosen = [_read(file) for file in files if file.name == SWITCHES]
     others = (LEXICON, SWITCHES)
     packs = [(file.name, _read_pack(file)) for file in files if file.name not in others]
+    contacts = read_contacts(chosen[0] if chosen else None)
     rules: list[Rule] = []
     for name, pack in packs:
-        rules += _rules(name, pack, lexicon)
+        rules += _rules(name, pack, lexicon, contacts)
     _refuse_repeated([rule.id for rule in rules])
     if not rules:
         raise PolicyError(
@@ -167,15 +168,26 @@ def _lexicon(files: list[Traversable]) -> dict[str, Any]:
     return lexicon
 
 
-def _rules(name: str, pack: Mapping[str, Any], lexicon: Mapping[str, Any]) -> Iterator[Rule]:
+_Contacts = Mapping[str, Mapping[str, list[str]]]
+
+
+def _rules(
+    name: str, pack: Mapping[str, Any], lexicon: Mapping[str, Any], contacts: _Contacts
+) -> Iterator[Rule]:
     for number, entry in enumerate(pack["rules"], start=1):
         if not isinstance(entry, dict):
             raise PolicyError(f"{name}: rule {number} must be a mapping")
         where = f"{name}: rule {entry.get('id', number)}"
-        yield _rule(where, pack["pack"], entry, lexicon)
+        yield _rule(where, pack["pack"], entry, lexicon, contacts)
 
 
-def _rule(where: str, pack: str, entry: Mapping[str, Any], lexicon: Mapping[str, Any]) -> Rule:
+def _rule(
+    where: str,
+    pack: str,
+    entry: Mapping[str, Any],
+    lexicon: Mapping[str, Any],
+    contacts: _Contacts,
+) -> Rule:
     _refuse_unknown(entry, _RULE_KEYS, where)
     words = {key: _text(where, entry, key) for key in _TEXT_KEYS}
     try:
@@ -191,7 +203,10 @@ def _rule(where: str, pack: str, entry: Mapping[str, Any], lexicon: Mapping[str,
     if factory is None:
         raise PolicyError(f"{where}: detector must be one of {', '.join(DETECTORS)}")
     try:
-        detector = factory(Settings(_merged(lexicon.get(detector_name, {}), settings)))
+        merged = _merged(lexicon.get(detector_name, {}), settings)
+        for key, entries in contacts.get(detector_name, {}).items():
+            merged[key] = [*merged.get(key, []), *entries]
+        detector = factory(Settings(merged))
     except (SettingsError, ValueError) as error:
         raise PolicyError(f"{where}: {error}") from error
     channel = str(entry.get("examples_channel", "generic"))

@@ -116,10 +116,33 @@ def telephone(settings: Settings) -> Detector:
 
     settings.expect("regions", "allowed")
     regions = settings.sets("regions")
-    allowed = {_digits(number) for number in settings.phrases("allowed", required=False)}
+    ours = settings.phrases("allowed", required=False)
+    allowed = {_digits(number) for number in ours}
     kinds = phonenumbers.PhoneNumberType
     personal = {kinds.MOBILE, kinds.FIXED_LINE, kinds.FIXED_LINE_OR_MOBILE, kinds.VOIP}
     personal |= {kinds.PERSONAL_NUMBER, kinds.PAGER}
+
+    own = set()
+    for number in ours:
+        try:
+            known = phonenumbers.parse(number, None)
+        except phonenumbers.NumberParseException as error:
+            message = f"settings.allowed: {number!r} must be a number with its country code"
+            raise SettingsError(message) from error
+        own.add((known.country_code, known.national_number))
+
+    def is_own(number: str, region: str | None) -> bool:
+        try:
+            parsed = phonenumbers.parse(number, region)
+        except phonenumbers.NumberParseException:
+            return False
+        return (parsed.country_code, parsed.national_number) in own
+
+    def is_anybodys(number: str, locale: str) -> bool:
+        readings = _regions(number, regions, locale)
+        if any(is_own(number, region) for region in readings):
+            return False
+        return any(is_personal(number, region) for region in readings)
 
     def is_personal(number: str, region: str | None) -> bool:
         try:
@@ -142,13 +165,13 @@ def telephone(settings: Settings) -> Detector:
             number = match.group()
             if _digits(number) in allowed:
                 continue
-            if any(is_personal(number, r) for r in _regions(number, regions, judged.locale)):
+            if is_anybodys(number, judged.locale):
                 yield Hit(folded.span(*match.span()))
         for run in islice(numerals.runs(judged.words), _MOST_TELEPHONES):
             number = "".join(numeral.digits for numeral in run.numerals)
             if not run.is_disguised or not number.startswith("0") or number in allowed:
                 continue  # what is written in plain digits was seen above
-            if any(is_personal(number, r) for r in _regions(number, regions, judged.locale)):
+            if is_anybodys(number, judged.locale):
                 yield Hit((run.numerals[0].start, run.numerals[-1].end))
 
     is_personal("+442079460000", None)  # loads the tables now rather than with the first customer
@@ -168,8 +191,9 @@ def _regions(number: str, regions: Mapping[str, list[str]], locale: str) -> tupl
 
 
 def email_address(settings: Settings) -> Detector:
-    """An e-mail address, also written with "at" and "dot", that is not on one of `hosts`."""
-    settings.expect("hosts")
+    """An e-mail address, also written with "at" and "dot", that is not on one of `hosts` nor in `allowed`."""
+    settings.expect("hosts", "allowed")
+    allowed = frozenset(a.casefold() for a in settings.phrases("allowed", required=False))
     hosts = frozenset(host.casefold() for host in settings.phrases("hosts"))
     known = top_level_domains() | _RESERVED_DOMAINS
 
@@ -182,7 +206,7 @@ def email_address(settings: Settings) -> Detector:
             if is_loose or ((match.group("spoken") or " " in host) and not is_named):
                 continue  # "we open at 9.30", "find us @ home. Thanks" are no addresses
             host = host.replace(" ", "")
-            if host not in hosts:
+            if host not in hosts and match.group() not in allowed:
                 yield Hit(folded.span(*match.span()))
 
     return detect

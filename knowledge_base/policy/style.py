@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import regex
 
 from knowledge_base.policy.detectors import Detector, Hit, Settings, SettingsError
-from knowledge_base.policy.disguises import lookalikes
+from knowledge_base.policy.disguises import lookalikes, vocabulary
 from knowledge_base.policy.phrases import PhraseTable
 from knowledge_base.policy.reading import Judged
 from knowledge_base.wording import count_emoji
@@ -17,8 +17,11 @@ _LATIN = regex.compile(r"\p{Latin}")
 _CAPITAL_WORD = regex.compile(r"(?<![\p{L}\p{N}])\p{Lu}[\p{Lu}'’]++(?![\p{L}\p{N}-])")
 _SHOUTED_MARKS = regex.compile(r"[!?](?:\s?[!?])++")
 _STYLED = regex.compile(
-    r"[\uff21-\uff3a\uff41-\uff5a\u24b6-\u24e9\U0001d400-\U0001d7ff\U0001f130-\U0001f189]"
-    r"|[ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ]{3,}+"
+    # full width, circled, mathematical, squared, parenthesised, superscript and Roman letters; digits likewise
+    r"[\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\u2460-\u24ff\U0001d400-\U0001d7ff\U0001f130-\U0001f189]"
+    r"|[\u1d2c-\u1d6a\u2071\u207f\u2090-\u209c\u2160-\u2188\u2776-\u2793]{2,}+|[\p{Nd}--[0-9]]"
+    r"|[ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ]{3,}+",
+    regex.V1,
 )
 
 
@@ -73,7 +76,18 @@ def mixed_scripts(settings: Settings) -> Detector:
         table = lookalikes()
         for match in _LATIN_WORD.finditer(judged.text):
             word = match.group()
-            if word.isascii() or _LATIN.search(word) is None:
+            if word.isascii():
+                continue
+            if _LATIN.search(word) is None:
+                # "рау": a whole word in look-alikes, among Latin ones
+                read = word.casefold().translate(table)
+                if (
+                    len(read) > 1
+                    and read.isascii()
+                    and read in vocabulary()
+                    and _LATIN.search(judged.text)
+                ):
+                    yield Hit(match.span())
                 continue
             others = (c for c in word.casefold() if ord(c) in table and not _LATIN.match(c))
             if any(others):

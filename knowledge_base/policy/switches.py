@@ -1,8 +1,9 @@
-"""Reads `packs.yaml`, which switches packs on and off for the brand, a channel or a locale."""
+"""Reads `packs.yaml`: which packs are on for the brand, a channel or a locale, and the brand's own contacts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
+from types import MappingProxyType
 from typing import Any
 
 from knowledge_base.errors import PolicyError
@@ -10,7 +11,15 @@ from knowledge_base.policy.model import Switches
 
 SWITCHES = "packs.yaml"
 ALWAYS_ON = "core"  # without it, length, characters and links would go unjudged
-_KEYS = frozenset({"format", "brand", "packs", "channels", "locales"})
+_KEYS = frozenset({"format", "brand", "packs", "channels", "locales", "contacts"})
+# By kind of contact: the detector that lets it pass, and the setting it adds to.
+_CONTACTS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "phones": ("telephone", "allowed"),
+        "emails": ("email_address", "allowed"),
+        "sites": ("allowed_links", "hosts"),
+    }
+)
 
 
 def read_switches(settings: Mapping[str, Any] | None, packs: Set[str]) -> Switches:
@@ -34,6 +43,27 @@ def read_switches(settings: Mapping[str, Any] | None, packs: Set[str]) -> Switch
         channels=_nested(settings.get("channels", {}), packs, "channels"),
         locales=_nested(settings.get("locales", {}), packs, "locales"),
     )
+
+
+def read_contacts(settings: Mapping[str, Any] | None) -> dict[str, dict[str, list[str]]]:
+    """Settings that detectors get beside those of their rules, by detector: the brand's own contacts.
+
+    A reply may name them: phones are written with their country code, sites are host names. Raises PolicyError
+    for anything but lists of texts under phones, emails and sites, with a source.
+    """
+    contacts = (settings or {}).get("contacts", {})
+    if not isinstance(contacts, dict) or set(contacts) - {*_CONTACTS, "source"}:
+        known = ", ".join([*_CONTACTS, "source"])
+        raise PolicyError(f"{SWITCHES}: contacts must be a mapping of {known}")
+    if contacts and not str(contacts.get("source") or "").strip():
+        raise PolicyError(f"{SWITCHES}: contacts.source must say who gave them and when")
+    found: dict[str, dict[str, list[str]]] = {}
+    for kind, (detector, key) in _CONTACTS.items():
+        entries = contacts.get(kind, [])
+        if not isinstance(entries, list) or not all(isinstance(e, str) and e for e in entries):
+            raise PolicyError(f"{SWITCHES}: contacts.{kind} must be a list of texts in quotes")
+        found[detector] = {key: entries}
+    return found
 
 
 def _nested(value: Any, packs: Set[str], where: str) -> dict[str, dict[str, bool]]:

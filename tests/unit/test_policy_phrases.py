@@ -218,3 +218,65 @@ def test_switches_change_the_version(tmp_path: Path) -> None:
     without = load_policy(tmp_path).version
     tmp_path.joinpath("packs.yaml").write_text("format: 1\npacks: {core: true}\n")
     assert load_policy(tmp_path).version != without
+
+
+OURS = """
+contacts:
+  source: "Customer relations"
+  phones: ["+44 20 7946 0958"]
+  emails: ["jo@evil.test"]
+  sites: ["a.example.net"]
+"""
+EXAMPLES = "must_flag: [a, b, c, d, e], must_pass: [a, b, c, d, e]"
+TEXTS = "severity: block, title: T, reason: R, mend: M, source: S"
+CONTACT_RULES = f"""format: 1
+pack: core
+rules:
+  - {{id: A, {TEXTS}, detector: telephone, settings: {{regions: {{en: [GB]}}}}, {EXAMPLES}}}
+  - {{id: B, {TEXTS}, detector: email_address, settings: {{hosts: [x.example]}}, {EXAMPLES}}}
+  - {{id: C, {TEXTS}, detector: allowed_links, settings: {{hosts: [x.example], schemes: [tel]}}, {EXAMPLES}}}
+"""
+
+
+def _with_contacts(folder: Path, contacts: str) -> Policy:
+    folder.joinpath("core.yaml").write_text(CONTACT_RULES, encoding="utf-8")
+    switches = f"format: 1\npacks: {{core: true}}\n{contacts}"
+    folder.joinpath("packs.yaml").write_text(switches, encoding="utf-8")
+    return load_policy(folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "rule_ids"),
+    [
+        ("Call 020 7946 0958.", ["A"]),
+        ("Call +44 20 7946 0958.", ["A"]),
+        ("Call 020 7946 0111.", None),
+        ("Write to jo@evil.test now", ["B"]),
+        ("See https://a.example.net/x now", ["C"]),
+    ],
+)
+def test_the_brands_own_contacts_pass(
+    tmp_path: Path, text: str, rule_ids: list[str] | None
+) -> None:
+    def found(contacts: str) -> list[str]:
+        verdict = judge(_with_contacts(tmp_path, contacts), text, channel="generic")
+        return [finding.rule_id for finding in verdict.findings]
+
+    assert found("") == (rule_ids or ["A"])
+    assert found(OURS) == ([] if rule_ids else ["A"])
+
+
+@pytest.mark.parametrize(
+    ("contacts", "message"),
+    [
+        ("contacts: []", "contacts must be a mapping"),
+        ("contacts: {faxes: []}", "contacts must be a mapping"),
+        ("contacts: {phones: []}", "contacts.source must say"),
+        ("contacts: {source: S, phones: [1]}", "contacts.phones must be a list of texts"),
+        ('contacts: {source: S, phones: ["020 1"]}', "must be a number with its country code"),
+    ],
+)
+def test_wrong_contacts_are_named(tmp_path: Path, contacts: str, message: str) -> None:
+    with pytest.raises(PolicyError) as caught:
+        _with_contacts(tmp_path, contacts)
+    assert message in str(caught.value)

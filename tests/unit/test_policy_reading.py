@@ -20,8 +20,10 @@ PACKS = Path(__file__).parents[2] / "knowledge_base" / "content" / "policy"
 @pytest.mark.parametrize(
     "text",
     [
-        "p a s s w o r d", "P.A.S.S.W.O.R.D", "p. a. s. s. w. o. r. d", "pass\nword", "pasword", "passwrod", "psswrd",
-        "drowssap", "\u202edrowssap", "passvvord", "pass...word", "p a-s s.w o r d", "pa(ss)word", "p#ssword", "p 4 s s w 0 r d", "p4$$w0rd", "p@ssword",
+        "p a s s w o r d", "P.A.S.S.W.O.R.D", "pasword", "passwrod", "psswrd",
+        "p. a. s. s. w. o. r. d", "pass\nword", "drowssap", "\u202edrowssap", "passvvord", "pass...word",
+        "p a-s s.w o r d", "pa(ss)word", "p#ssword", "passwword", "pass_word",
+        "p 4 s s w 0 r d", "p4$$w0rd", "p@ssword",
         "passsswooord", "pa**word", "pa ss word", "pass wo rd", "pass-word", "раsswоrd",
         "ᴘᴀꜱꜱᴡᴏʀᴅ", "ｐａｓｓｗｏｒｄ", "𝐩𝐚𝐬𝐬𝐰𝐨𝐫𝐝", "ⓟⓐⓢⓢⓦⓞⓡⓓ", "🅿🅰🆂🆂🆆🅾🆁🅳",
         "pa\u200bss\u2060word", "p\u0301assword", "🔑", "PASSWORD", "password's",
