@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 SHOWN = 25  # groups printed for a person; --json has all of them
 EXAMPLES = 3  # questions printed of each
-MOST_ESTIMATED = 10  # the largest groups; each takes about a second
+MOST_ESTIMATED = 10  # the largest groups; each takes some seconds
 
 
 def register(app: typer.Typer) -> None:

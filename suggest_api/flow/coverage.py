@@ -108,7 +108,7 @@ def find_gaps(
 
 
 def estimate_gain(desk: Desk, session: Session, gap_id: str, *, days: int = 30) -> Gain:
-    """What a snippet with the phrasings of a gap would bring, before it is written; about a second.
+    """What a snippet with the phrasings of a gap would bring, before it is written; a few seconds.
 
     Raises NotFound when the gap is gone.
     """
