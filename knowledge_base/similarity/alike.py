@@ -108,7 +108,7 @@ def find_similar(
 
     Compared are the live revisions that the generation knows, and those of `beside` (drafts and revisions in
     review). Its own snippet with its variants is left out, and so is what no customer could get in its place
-    (another language, no common channel). Beyond encoding it takes some 10 ms at 10,000 snippets.
+    (another language, no common channel). tests/benchmarks/similarity times it.
     """
     mine = rows_of(ranker, content)
     found = [

@@ -81,8 +81,8 @@ def find_gaps(
 ) -> GapReport:
     """What customers asked in the last days and no snippet answers, in groups, largest first.
 
-    Reading 5,000 questions for the first time takes some 15 s, after that about one (they are remembered while
-    the generation is in service). Raises NotFound while nothing is in service.
+    Each question is read once (some milliseconds) and remembered while the generation is in
+    service. Raises NotFound while nothing is in service.
     """
     held = _in_service(desk)
     now = desk.clock()

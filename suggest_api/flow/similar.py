@@ -22,7 +22,7 @@ def find_similar(
 ) -> tuple[Similar, ...]:
     """What is like this content: contradictions first, then duplicates, same question, related.
 
-    While one writes: some 10 ms beyond encoding the words that are new since the last call. `with_open`, for the
+    While one writes: quick but for encoding the words that are new since the last call. `with_open`, for the
     moment of submitting, also compares the revisions that are written on or in review. Empty while nothing is in
     service. Each `Similar` has `revision` (with its status), `sort`, and `alikeness.clashes` with the words.
     """
