@@ -14,6 +14,7 @@ from sqlalchemy import (
     Select,
     Text,
     and_,
+    case,
     exists,
     func,
     or_,
@@ -118,7 +119,7 @@ def board(session: Session, filters: BoardFilter, *, now: datetime, page: int = 
     """A page of 50 cards of the filters' column, by key; a page beyond the last one is the last one."""
     dialect = session.get_bind().dialect.name
     wanted = _conditions(filters, dialect=dialect)
-    counts = {column: _count(session, column, wanted, now=now) for column in Column}
+    counts = _counts(session, wanted, now=now)
     pages = max(1, -(-counts[filters.column] // PAGE_SIZE))
     page = min(max(1, page), pages)
     statement = (
@@ -167,15 +168,18 @@ def _listed(statement: Select[Any], column: Column, *, now: datetime) -> Select[
     return joined.where(_in(column, now=now))
 
 
-def _count(
-    session: Session, column: Column, wanted: Sequence[ColumnElement[bool]], *, now: datetime
-) -> int:
-    statement = select(func.count()).select_from(TABLE)
-    if column is Column.DUE:
-        statement = _listed(select(func.count()), column, now=now)
-    else:
-        statement = statement.where(_in(column, now=now))
-    return session.execute(statement.where(*wanted)).scalar_one()
+def _counts(
+    session: Session, wanted: Sequence[ColumnElement[bool]], *, now: datetime
+) -> dict[Column, int]:
+    """How many stand in each column; counted in one look at the table, which is what takes the time."""
+    sums = [
+        func.coalesce(func.sum(case((_in(column, now=now), 1), else_=0)), 0) for column in Column
+    ]
+    statement = select(*sums).select_from(
+        TABLE.outerjoin(_verified, _verified.c.revision_id == TABLE.c.id)
+    )
+    found = session.execute(statement.where(*wanted)).one()
+    return {column: int(count) for column, count in zip(Column, found, strict=True)}
 
 
 def _in(column: Column, *, now: datetime) -> ColumnElement[bool]:
