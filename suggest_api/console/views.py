@@ -168,7 +168,8 @@ def suggestions(
     said = [turn for turn in turns if turn.kind is TurnKind.SAID and turn.text]
     shown: dict[str, Any] = {"conversation": conversation}
     spoke = next((turn.author for turn in reversed(said) if turn.author is not Author.BOT), None)
-    if spoke is Author.PERSON and not again:
+    # Somebody whose answer was stopped on its way waits again, though we spoke last.
+    if spoke is Author.PERSON and conversation.waiting_since is None and not again:
         silence = "Answered. New drafts come when the customer writes."
         return {**shown, "drafts": (), "silence": silence, "again": True}
     request = SuggestionRequest(
@@ -179,8 +180,19 @@ def suggestions(
         limit=DRAFTS,
     )
     response: SuggestionResponse = flow.suggest(desk, request)
-    silence = SILENCE[response.reason] if response.reason else ""
+    silence = _silence(response)
     return {**shown, "drafts": response.suggestions, "silence": silence, "again": False}
+
+
+def _silence(response: SuggestionResponse) -> str:
+    """Why there is nothing to choose from; what is frozen is told with who froze it and why."""
+    if response.reason is None:
+        return ""
+    freeze = next((freeze for freeze in response.frozen if not freeze.drill), None)
+    if response.reason is not Abstention.TOPIC_FROZEN or freeze is None:
+        return SILENCE[response.reason]
+    what = f"{freeze.subject} is frozen by {freeze.by}: {freeze.reason}"
+    return f"{what[:1].upper()}{what[1:]} Leave it to {freeze.team}."
 
 
 def _verdict(

@@ -181,3 +181,9 @@ def test_a_recall_and_a_freeze_are_told_to_whoever_shows_drafts(
     assert "Wrong times." in verdict.text
     refused = ana.post(f"{page}/reply", text=ANSWER, draft_id=found[1], version=office.version())
     assert refused.status_code == 422
+    with unit_of_work.write(desk.engine) as session:
+        flow.freeze(desk, session, team="press", by="ruth", reason="A flood.", now=now)
+    told = ana.part(f"{page}/drafts").text
+    assert "Everything is frozen by ruth: A flood. Leave it to press." in told
+    assert "for <bdi>press</bdi>" in ana.get("/console?team=press").text
+    assert page not in ana.get("/console?team=nobody").text
