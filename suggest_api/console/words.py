@@ -126,10 +126,10 @@ def moment(at: datetime) -> str:
 
 def freeze_words(freeze: Any) -> str:
     """What a freeze stops, as one sentence."""
-    what = f"the topic {freeze.topic}" if freeze.topic else "every topic"
+    what = f"the topic {freeze.subject} is not answered" if freeze.topic else "nothing is answered"
     where = f" on {freeze.channel}" if freeze.channel else ""
     said = f", but for {freeze.holding_key}" if freeze.holding_key else ""
-    return f"{what}{where} is not answered{said}."
+    return f"{what}{where}{said}."
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:

@@ -60,6 +60,9 @@ class Window:
 
     page: Page
     complaints: list[str] = field(default_factory=list)
+    refusals: tuple[
+        str, ...
+    ] = ()  # statuses of forms that are refused on purpose, which browsers log
     session_ends: bool = False  # a page that refreshes itself is told 401 then, which browsers log
 
     def listen(self) -> None:
@@ -69,6 +72,7 @@ class Window:
     def _heard(self, message: ConsoleMessage) -> None:
         # A policy violation is an error in the console as well.
         expected = self.session_ends and "401" in message.text
+        expected |= any(status in message.text for status in self.refusals)
         if message.type in {"error", "warning"} and not expected:
             self.complaints.append(f"{message.type}: {message.text}")
 

@@ -222,6 +222,7 @@ def _draw(
             "events": history.events(session, snippet, recalls),
             "due": history.due(session, snippet.live),
             "now": desk.clock(),
+            "pulled": recalls[-1] if recalls and snippet.live is None else None,
             "usage": usage.usage(session, [key], since=desk.clock() - USAGE_OVER)[key],
             "variants": history.variants(session, key),
             "recall_reason": "",
