@@ -145,14 +145,13 @@ class Settings(BaseSettings):
     max_lost: int = Field(
         default=0,
         ge=0,
-        description="Golden questions that a publication may lose beyond those that it gains.",
+        description="Golden questions that a publication may lose, whatever it gains.",
     )
     max_lost_share: float = Field(
         default=0.05,
         ge=0,
         le=1,
-        description="Share of the golden questions answered as expected before that a publication may lose,"
-        " whatever it gains.",
+        description="Share of the golden questions answered as expected before that a publication may lose.",
     )
     max_lost_accepted: float = Field(
         default=0.02,

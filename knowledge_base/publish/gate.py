@@ -271,7 +271,7 @@ def _reasons(
         lost = _having(changes, source, Change.LOST, Change.SILENCE_LOST)
         gained = _having(changes, source, Change.GAINED, Change.SILENCE_GAINED)
         right = sum(1 for q, was, _ in kept if q.source is source and was and was.right)
-        reason = _golden(lost, gained, right, limits)
+        reason = _golden(lost, right, limits)
         if source is Source.ACCEPTED:
             reason = _accepted(lost, gained, right, limits)
         if reason:
@@ -279,12 +279,9 @@ def _reasons(
     return tuple(reasons)
 
 
-def _golden(
-    lost: Sequence[GateQuestion], gained: Sequence[GateQuestion], right: int, limits: Limits
-) -> str | None:
-    net = len(lost) - len(gained)
-    if net > limits.lost:
-        return f"{net} more than were gained, at most {limits.lost} may be (FIRSTLINE_MAX_LOST)"
+def _golden(lost: Sequence[GateQuestion], right: int, limits: Limits) -> str | None:
+    if len(lost) > limits.lost:
+        return f"at most {limits.lost} may be, whatever is gained (FIRSTLINE_MAX_LOST)"
     if len(lost) > limits.lost_share * right:
         return (
             f"more than {limits.lost_share:.1%} of the {right:,} answered as expected before"

@@ -21,9 +21,10 @@ LOST_ACCEPTED_SHARE = 0.02
 class Limits:
     """What may be lost.
 
-    Of the golden questions: at most `lost` more than are gained, and at most `lost_share` (0 to 1) of those
-    answered rightly before, whatever is gained. Of the accepted questions: at most `lost_accepted_share` of
-    those answered rightly before, less what is gained. A must-pass question never.
+    Of the golden questions: at most `lost`, and at most `lost_share` (0 to 1) of those answered rightly before.
+    What is gained makes up for none: one that comes in by chance must not hide a ruined snippet. Of the
+    accepted questions: at most `lost_accepted_share` of those answered rightly before, less what is gained. A
+    must-pass question never.
     """
 
     lost: int = LOST

@@ -121,7 +121,7 @@ def test_every_kind_of_change_is_told() -> None:
 def test_one_question_lost_and_none_gained_is_refused_and_named() -> None:
     report = judge({"a": "a", "b": "b"}, {"a": "x", "b": "b"}, ask("a", "a"), ask("b", "b"))
     assert not report.passes
-    assert report.reasons[0].startswith("1 golden question lost: 1 more than were gained")
+    assert report.reasons[0].startswith("1 golden question lost: at most 0 may be")
     [lost] = report.lost
     assert lost.before is not None
     assert (lost.question.text, lost.before.key, lost.after.key) == ("a", "a", "x")
@@ -133,20 +133,30 @@ def test_silence_where_an_answer_was_right_is_a_loss_and_so_is_an_answer_where_n
     assert not report.passes
 
 
-def test_what_is_gained_makes_up_for_a_loss_only_up_to_the_share() -> None:
+def test_what_is_gained_makes_up_for_no_golden_question() -> None:
     questions = [ask(f"q{n}", f"k{n}") for n in range(40)]
     before = {f"q{n}": f"k{n}" for n in range(20)}
+    after = {f"q{n}": f"k{n}" for n in range(1, 30)}
+    report = judge(before, after, *questions)
+    assert (len(report.lost), len(report.gained)) == (1, 10)
+    assert not report.passes
+    assert judge(before, after, *questions, limits=Limits(lost=1)).passes
+
+
+def test_where_losses_are_allowed_they_are_bounded_by_a_share() -> None:
+    questions = [ask(f"q{n}", f"k{n}") for n in range(20)]
+    before = {f"q{n}": f"k{n}" for n in range(20)}
     for lost, passes in ((1, True), (2, False)):  # 5 % of 20 is one
-        after = {f"q{n}": f"k{n}" for n in range(lost, 30)}
-        report = judge(before, after, *questions)
+        after = {f"q{n}": f"k{n}" for n in range(lost, 20)}
+        report = judge(before, after, *questions, limits=Limits(lost=9))
         assert report.passes is passes, report.reasons
     assert "FIRSTLINE_MAX_LOST_SHARE" in report.reasons[0]
-    assert judge(before, after, *questions, limits=Limits(lost_share=0.1)).passes
+    assert judge(before, after, *questions, limits=Limits(lost=9, lost_share=0.1)).passes
 
 
 def test_a_must_pass_question_refuses_whatever_else_is_gained() -> None:
     questions = (ask("a", "a", must=True), ask("b", "b"), ask("c", "c"))
-    lost = judge({"a": "a"}, {"b": "b", "c": "c"}, *questions, limits=Limits(lost_share=1.0))
+    lost = judge({"a": "a"}, {"b": "b", "c": "c"}, *questions, limits=Limits(lost=1, lost_share=1))
     assert lost.reasons == ("1 must-pass question not answered as expected",)
     still = judge({}, {"b": "b"}, *questions)
     assert changes(still)["a"] is Change.STILL_WRONG
