@@ -110,8 +110,13 @@ def match_words(confidence: float) -> str:
 
 def sentence(text: str) -> str:
     """The text with a capital and a full stop, as the pages write whole sentences."""
-    closed = not text or text.endswith((".", "!", "?"))
+    closed = not text or text.rstrip("\"'”’").endswith((".", "!", "?"))
     return text[:1].upper() + text[1:] + ("" if closed else ".")
+
+
+def network_name(channel: str) -> str:
+    """A network's name as it writes itself."""
+    return NETWORK_NAMES.get(channel, channel.capitalize())
 
 
 def day(at: datetime) -> str:
@@ -137,6 +142,8 @@ def counted(number: int, noun: str, plural: str = "") -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
+NETWORK_NAMES = {"whatsapp": "WhatsApp", "sms": "SMS"}
+
 FILTERS: dict[str, Callable[..., str]] = {
     "ago": ago,
     "clock": clock,
@@ -149,4 +156,5 @@ FILTERS: dict[str, Callable[..., str]] = {
     "moment": moment,
     "freeze_words": freeze_words,
     "counted": counted,
+    "network_name": network_name,
 }
