@@ -44,10 +44,6 @@ def keys(found: Any) -> list[str]:
 def test_what_was_approved_is_built_by_itself_and_published_where_that_is_wanted(
     desk: Desk, home: Home, *, auto: bool
 ) -> None:
-    if auto and desk.engine.dialect.name != "sqlite":
-        pytest.skip(
-            "one process that publishes is enough; the other databases are tested without one"
-        )
     url = desk.engine.url.render_as_string(hide_password=False)
     settings = Settings(home=home.root, database_url=url, demo=True, auto_publish=auto)
     desk = replace(desk, settings=settings)

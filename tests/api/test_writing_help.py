@@ -104,7 +104,10 @@ class TestGolden:
 
     def test_a_snippet_that_forgets_its_phrasings_loses_its_question(self, desk: Desk) -> None:
         emptied = replace(
-            live(desk), title="Gift cards", text="You can return anything.", examples=("parcel",)
+            live(desk),
+            title="Gift cards",
+            text="You can return anything.",
+            examples=("a voucher",),
         )
         told = ask(desk, emptied).golden
         assert told is not None
