@@ -39,6 +39,15 @@ def test_variants_of_variants_are_all_one() -> None:
     assert _found(*chain) == [0, 0, 0]
 
 
+def test_snippets_that_share_a_key_up_to_the_tilde_are_variants() -> None:
+    plain = revision("returns.how", text="Bring it back.", examples=("how do i return it",))
+    formal = revision(
+        "returns.how~formal", text="You may return it.", examples=("a return, please",)
+    )
+    other = revision("returns.how_long", text="30 days.", examples=("how long do i have",))
+    assert _found(plain, formal, other) == [0, 1, 0]  # in the order of the keys
+
+
 def test_words_that_very_many_snippets_share_tell_nothing() -> None:
     many = [revision(f"k{n:03}", text="Thank you!") for n in range(COMMON + 1)]
     assert _found(*many) == list(range(COMMON + 1))
