@@ -131,12 +131,7 @@ def approve(
     the verdict blocks.
     """
     taken = sign_off(revision, by=by, at=at, teams=teams, path=path, signed=signed)
-    if verdict.outcome == _BLOCK:
-        reasons = "; ".join(
-            str(getattr(finding, "reason", finding)) for finding in verdict.findings
-        )
-        msg = f"{_name(revision)} breaks the policy: {reasons}"
-        raise PolicyBlocked(msg, verdict=verdict)
+    refuse_blocked(revision, verdict)
     if taken.step + 1 < len(path):
         return revision
     return replace(
@@ -146,6 +141,16 @@ def approve(
         approved_at=at,
         policy_version=verdict.policy_version,
     )
+
+
+def refuse_blocked(revision: Revision, verdict: Judgement) -> None:
+    """Raise PolicyBlocked, with every reason, when the verdict blocks."""
+    if verdict.outcome == _BLOCK:
+        reasons = "; ".join(
+            str(getattr(finding, "reason", finding)) for finding in verdict.findings
+        )
+        msg = f"{_name(revision)} breaks the policy: {reasons}"
+        raise PolicyBlocked(msg, verdict=verdict)
 
 
 def retire(revision: Revision, *, by: str, at: datetime) -> Revision:

@@ -6,8 +6,9 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from knowledge_base.errors import EditConflict, PolicyBlocked, WorkflowError
-from knowledge_base.policy import Outcome, Policy
+from knowledge_base import workflow
+from knowledge_base.errors import EditConflict, WorkflowError
+from knowledge_base.policy import Policy
 from knowledge_base.snippet import Revision, SnippetContent, Status
 from knowledge_base.store import repository
 from knowledge_base.store.approval import verdict_on
@@ -64,11 +65,7 @@ def submit(
     newest = repository.lock_newest(session, revision.key, now=now)
     if newest is not None and newest.number > revision.number and _open(newest):
         raise _conflict(newest, revision.number)
-    verdict = verdict_on(policy, revision.content)
-    if verdict.outcome is Outcome.block:
-        reasons = "; ".join(finding.reason for finding in verdict.findings)
-        msg = f"revision {revision.number} of {revision.key} breaks the policy: {reasons}"
-        raise PolicyBlocked(msg, verdict=verdict)
+    workflow.refuse_blocked(revision, verdict_on(policy, revision.content))
     return repository.submit(session, revision_id, by=by, now=now)
 
 

@@ -136,13 +136,13 @@ def withdraw_merge(request: Request, who: Writes, number: Number) -> Response:
 
 
 def _step(desk: Desk, who: Identity, step: Step) -> Response:
-    try:
-        with unit_of_work.write(desk.engine) as session:
-            step(session, desk)
-    except (ContentError, WorkflowError, NotFound) as error:
-        notice = told(str(error), kind="bad")
-        return _draw(desk, who, notice=notice, status=problem_of(error).status)
-    return see_other(f"{HERE}#phrasings")
+    return frame.take_step(
+        desk,
+        step,
+        refusals=(ContentError, WorkflowError, NotFound),
+        to=f"{HERE}#phrasings",
+        again=lambda notice, status: _draw(desk, who, notice=notice, status=status),
+    )
 
 
 def _draw(

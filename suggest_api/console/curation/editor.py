@@ -148,10 +148,8 @@ def _store(
     draft = authoring.save_draft(session, content, author=who.name, based_on=base, now=now)
     if submit:
         require_action(who, Action.SUBMIT)
-        if desk.policy is None:
-            msg = "no policy is loaded, so nothing can be submitted: save it as a draft"
-            raise PolicyUnavailable(msg)
-        authoring.submit(session, draft.id, by=who.name, now=now, policy=desk.policy)
+        policy = frame.policy_of(desk, without="nothing can be submitted: save it as a draft")
+        authoring.submit(session, draft.id, by=who.name, now=now, policy=policy)
 
 
 def _conflict(desk: Desk, who: Identity, typed: Typed, theirs: Revision) -> Response:

@@ -16,13 +16,11 @@ from suggest_api.access import roles as access
 from suggest_api.access.model import ALL_TEAMS, Identity, Role
 from suggest_api.access.permissions import PERMISSIONS, Action
 from suggest_api.console.curation import frame
-from suggest_api.console.curation.frame import Notice, told
+from suggest_api.console.curation.frame import Notice
 from suggest_api.console.guards import OwnForm, desk_of, require
-from suggest_api.console.render import see_other
 from suggest_api.console.sections import KNOWLEDGE
 from suggest_api.errors import NotAllowed, Unprocessable
 from suggest_api.flow import Desk, freezing
-from suggest_api.problems import problem_of
 from suggest_api.storage import unit_of_work
 
 router = APIRouter(prefix=f"{KNOWLEDGE}/people")
@@ -86,13 +84,13 @@ def _listed(teams: str) -> list[str]:
 def _step(
     desk: Desk, who: Identity, step: Callable[[Session, Desk], Any], **kept: str
 ) -> Response:
-    try:
-        with unit_of_work.write(desk.engine) as session:
-            step(session, desk)
-    except (ContentError, NotFound, NotAllowed, Unprocessable) as error:
-        notice = told(str(error), kind="bad")
-        return _draw(desk, who, notice=notice, status=problem_of(error).status, kept=kept)
-    return see_other(HERE)
+    return frame.take_step(
+        desk,
+        step,
+        refusals=(ContentError, NotFound, NotAllowed, Unprocessable),
+        to=HERE,
+        again=lambda notice, status: _draw(desk, who, notice=notice, status=status, kept=kept),
+    )
 
 
 def _draw(

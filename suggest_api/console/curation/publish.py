@@ -25,12 +25,11 @@ from knowledge_base.store import publications, review
 from suggest_api.access.model import Identity
 from suggest_api.access.permissions import Action
 from suggest_api.console.curation import frame
-from suggest_api.console.curation.frame import Notice, told
+from suggest_api.console.curation.frame import Notice
 from suggest_api.console.guards import OwnForm, desk_of, require
-from suggest_api.console.render import page, see_other
+from suggest_api.console.render import page
 from suggest_api.console.sections import KNOWLEDGE
 from suggest_api.flow import Desk
-from suggest_api.problems import problem_of
 from suggest_api.storage import unit_of_work
 
 router = APIRouter(prefix=f"{KNOWLEDGE}/publish")
@@ -155,12 +154,12 @@ def back(
 
 
 def _step(desk: Desk, who: Identity, step: Step, **kept: str) -> Response:
-    try:
-        step(desk)
-    except _REFUSALS as error:
-        notice = told(str(error), kind="bad")
-        return _draw(desk, who, notice=notice, status=problem_of(error).status, kept=kept)
-    return see_other(HERE)
+    return frame.take_own_step(
+        lambda: step(desk),
+        refusals=_REFUSALS,
+        to=HERE,
+        again=lambda notice, status: _draw(desk, who, notice=notice, status=status, kept=kept),
+    )
 
 
 def _told(publication: Publication | None) -> dict[str, Any]:

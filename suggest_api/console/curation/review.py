@@ -17,14 +17,12 @@ from knowledge_base.store import repository, review
 from suggest_api.access.model import Identity
 from suggest_api.access.permissions import Action
 from suggest_api.console.curation import compare, frame
-from suggest_api.console.curation.frame import Notice, told
+from suggest_api.console.curation.frame import Notice
 from suggest_api.console.curation.help import help_with
 from suggest_api.console.guards import OwnForm, desk_of, require
-from suggest_api.console.render import see_other
 from suggest_api.console.sections import KNOWLEDGE
 from suggest_api.flow import Desk
 from suggest_api.flow.publishing import after_approval
-from suggest_api.problems import problem_of
 from suggest_api.storage import unit_of_work
 
 router = APIRouter(prefix=f"{KNOWLEDGE}/review")
@@ -65,15 +63,13 @@ def sign_off(
     """Take the next step of its path; the last one approves it."""
 
     def step(session: Session, desk: Desk) -> None:
-        if desk.policy is None:
-            msg = "no policy is loaded, so nothing can be approved"
-            raise PolicyUnavailable(msg)
+        policy = frame.policy_of(desk, without="nothing can be approved")
         after = repository.approve(
             session,
             revision_id,
             by=who.name,
             now=desk.clock(),
-            policy=desk.policy,
+            policy=policy,
             teams=who.teams,
             reason=reason,
         )
@@ -135,14 +131,15 @@ def _step(
     desk: Desk, revision_id: int, who: Identity, step: Step, *, to: str = "", **kept: str
 ) -> Response:
     """Take a step; where it is refused, the page says why and keeps what was typed."""
-    try:
-        with unit_of_work.write(desk.engine) as session:
-            step(session, desk)
-    except (ContentError, WorkflowError, NotFound, PolicyUnavailable) as error:
-        notice = told(str(error), kind="bad")
-        status = problem_of(error).status
-        return _draw(desk, revision_id, who, notice=notice, status=status, kept=kept)
-    return see_other(to or f"{KNOWLEDGE}/review")
+    return frame.take_step(
+        desk,
+        step,
+        refusals=(ContentError, WorkflowError, NotFound, PolicyUnavailable),
+        to=to or f"{KNOWLEDGE}/review",
+        again=lambda notice, status: _draw(
+            desk, revision_id, who, notice=notice, status=status, kept=kept
+        ),
+    )
 
 
 def _draw(

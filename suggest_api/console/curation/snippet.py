@@ -17,13 +17,11 @@ from knowledge_base.store import repository, review
 from suggest_api.access.model import Identity
 from suggest_api.access.permissions import Action
 from suggest_api.console.curation import compare, frame, history
-from suggest_api.console.curation.frame import Key, Notice, snippet_address, told
+from suggest_api.console.curation.frame import Key, Notice, snippet_address
 from suggest_api.console.curation.standing import all_standing
 from suggest_api.console.guards import OwnForm, desk_of, require
-from suggest_api.console.render import see_other
 from suggest_api.console.sections import KNOWLEDGE
 from suggest_api.flow import Desk, recalling, usage
-from suggest_api.problems import problem_of
 from suggest_api.storage import unit_of_work
 
 router = APIRouter(prefix=f"{KNOWLEDGE}/snippets")
@@ -127,11 +125,8 @@ def submit(
 
     def step(session: Session, desk: Desk) -> None:
         _of(session, key, revision)
-        if desk.policy is None:
-            msg = "no policy is loaded, so nothing can be submitted"
-            raise PolicyUnavailable(msg)
-        now = desk.clock()
-        authoring.submit(session, revision, by=who.name, now=now, policy=desk.policy)
+        policy = frame.policy_of(desk, without="nothing can be submitted")
+        authoring.submit(session, revision, by=who.name, now=desk.clock(), policy=policy)
 
     return _step(desk_of(request), key, who, step)
 
@@ -190,13 +185,15 @@ def _step(
     desk: Desk, key: str, who: Identity, step: Any, *, kept: dict[str, str] | None = None
 ) -> Response:
     """Take one step; where it is refused, the page says why and keeps what was typed."""
-    try:
-        with unit_of_work.write(desk.engine) as session:
-            step(session, desk)
-    except (ContentError, WorkflowError, NotFound, PolicyUnavailable) as error:
-        status = problem_of(error).status
-        return _draw(desk, key, who, notice=told(str(error), kind="bad"), status=status, kept=kept)
-    return see_other(snippet_address(key))
+    return frame.take_step(
+        desk,
+        step,
+        refusals=(ContentError, WorkflowError, NotFound, PolicyUnavailable),
+        to=snippet_address(key),
+        again=lambda notice, status: _draw(
+            desk, key, who, notice=notice, status=status, kept=kept
+        ),
+    )
 
 
 def _draw(
