@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from types import MappingProxyType
+from collections.abc import Iterator
 
 from sqlalchemy.orm import Session
 
-from knowledge_base.errors import WordingError
 from knowledge_base.policy import Verdict
-from knowledge_base.snippet import Revision
 from knowledge_base.store import recalls
-from knowledge_base.wording import clean_customer_text, fill, measure
+from knowledge_base.wording import clean_customer_text, measure
 from suggest_api.compliance import service as compliance
 from suggest_api.compliance.model import Circumstances, findings
 from suggest_api.compliance.service import LOCALE as DEFAULT_LOCALE
@@ -21,20 +16,19 @@ from suggest_api.conversations import service as conversations
 from suggest_api.conversations.model import Conversation
 from suggest_api.drafts import service as drafts
 from suggest_api.drafts.model import Offer
-from suggest_api.errors import Refused, Unprocessable
+from suggest_api.errors import Unprocessable
 from suggest_api.flow import circumstances, withholding
 from suggest_api.flow.coverage import keep_unanswered
 from suggest_api.flow.desk import Desk
+from suggest_api.flow.sifting import Chosen, sift, why
 from suggest_api.freezes import service as freezes
 from suggest_api.logs import get_logger
 from suggest_api.storage import unit_of_work
 from suggest_api.suggestions.holder import InService
-from suggest_api.suggestions.model import Candidate, Candidates, Query, near_identical
+from suggest_api.suggestions.model import Candidates, Query
 from suggest_api.values import (
     Abstention,
-    ApprovedText,
     Author,
-    CheckedText,
     Facts,
     Freeze,
     OfferedDraft,
@@ -46,34 +40,10 @@ from suggest_api.values import (
 
 # The assistant sends what it gets: the best answer or none.
 ASSISTANT_LIMIT = 1
-SILENCED_BY: Mapping[str, Abstention] = MappingProxyType(
-    {
-        "CTX-CARE": Abstention.NEEDS_PERSON,
-        "CTX-OPTED-OUT": Abstention.OPTED_OUT,
-        "CTX-WINDOW-CLOSED": Abstention.WINDOW_CLOSED,
-        "CTX-FROZEN-TOPIC": Abstention.TOPIC_FROZEN,
-        "CTX-FROZEN": Abstention.TOPIC_FROZEN,
-    }
-)
-
+# Rankings for one request: a second one when a publication or a recall came between ranking and storing, a
+# third so that two in a row are seen through. After that what still stands is offered.
+MOST_RANKINGS = 3
 log = get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Chosen:
-    """A candidate with its slots filled and its verdict."""
-
-    candidate: Candidate
-    approved: ApprovedText
-    checked: CheckedText
-
-
-@dataclass(slots=True)
-class _Sieve:
-    """What is left of the candidates, and why the others fell out."""
-
-    chosen: list[_Chosen] = field(default_factory=list)
-    dropped: list[Abstention] = field(default_factory=list)
 
 
 def suggest(desk: Desk, request: SuggestionRequest) -> SuggestionResponse:
@@ -85,6 +55,16 @@ def suggest(desk: Desk, request: SuggestionRequest) -> SuggestionResponse:
     Raises NotFound for a conversation that does not exist and Unprocessable for one on another channel; never
     raises for want of an index, a policy, a match or a fact.
     """
+    for left in reversed(range(MOST_RANKINGS)):
+        answer = _suggest(desk, request, last=not left)
+        if answer is not None:
+            return answer
+    msg = "the last ranking answers"
+    raise AssertionError(msg)
+
+
+def _suggest(desk: Desk, request: SuggestionRequest, *, last: bool) -> SuggestionResponse | None:
+    """One ranking and its answer; None, with nothing stored, when what it chose was replaced meanwhile."""
     held = desk.generations.in_service
     texts = tuple(
         cleaned
@@ -123,13 +103,14 @@ def suggest(desk: Desk, request: SuggestionRequest) -> SuggestionResponse:
     facts = _facts(request, conversation)
     silent = found.reason
     if silent is None:
-        sieve = _sift(desk, found, request, facts, around, limit=limit)
+        sieve = sift(desk, found, request, facts, around, limit=limit)
         if not sieve.chosen:
             silent = sieve.dropped[0] if sieve.dropped else Abstention.NO_CONFIDENT_MATCH
     if silent is not None:
         keep_unanswered(desk, request, conversation, texts[-1], found, silent, locale=locale)
         return _abstain(desk, request, found.build_id, silent, frozen=within.frozen)
-    return _offer(desk, request, held, within, sieve.chosen, locale=locale or DEFAULT_LOCALE)
+    language = locale or DEFAULT_LOCALE
+    return _offer(desk, request, held, within, sieve.chosen, locale=language, last=last)
 
 
 def judge(desk: Desk, text: str, *, channel: str) -> Verdict:
@@ -163,90 +144,6 @@ def _facts(request: SuggestionRequest, conversation: Conversation | None) -> Fac
     )
 
 
-def _sift(
-    desk: Desk,
-    found: Candidates,
-    request: SuggestionRequest,
-    facts: Facts,
-    around: Mapping[int, Circumstances],
-    *,
-    limit: int,
-) -> _Sieve:
-    """Fill, judge and compare, best first, until there are enough."""
-    sieve = _Sieve()
-    started = time.perf_counter()
-    for candidate in found.candidates:
-        # The ranker was sure of its first candidate. An agent may choose among the ones beside it, also when
-        # the first falls out for a missing fact; the assistant sends alone, so each has to be sure by itself.
-        if request.use is Use.ASSISTANT and candidate.confidence < found.threshold:
-            break
-        approved = _fill(candidate.revision, facts)
-        if approved is None:
-            sieve.dropped.append(Abstention.FACTS_MISSING)
-            continue
-        if any(near_identical(_wording(approved), _wording(c.approved)) for c in sieve.chosen):
-            continue
-        checked = _checked(desk, approved, request.channel, around[approved.revision_id])
-        if isinstance(checked, Abstention):
-            sieve.dropped.append(checked)
-            continue
-        sieve.chosen.append(_Chosen(candidate=candidate, approved=approved, checked=checked))
-        if len(sieve.chosen) == limit:
-            break
-    desk.metrics.stage_seconds.labels("policy").observe(time.perf_counter() - started)
-    return sieve
-
-
-def _fill(revision: Revision, facts: Facts) -> ApprovedText | None:
-    """The approved text with its slots filled; None when a fact is missing or does not fit its slot."""
-    if revision.approved_by is None or revision.approved_at is None:
-        return None  # the database forbids it; without an approver there is nothing to prove
-    try:
-        filled = fill(revision.content.text, values=facts.values())
-    except WordingError:
-        return None
-    # As they stand in the text: a value may have been brought into its slot's form.
-    used = {(s.slot, filled.text[s.start : s.end]) for s in filled.spans if s.slot is not None}
-    return ApprovedText(
-        text=filled.text,
-        snippet_key=revision.key,
-        revision_id=revision.id,
-        revision=revision.number,
-        content_hash=revision.content_hash,
-        author=revision.author,
-        approved_by=revision.approved_by,
-        approved_at=revision.approved_at,
-        spans=filled.spans,
-        slot_values=tuple(sorted(used)),
-    )
-
-
-def _checked(
-    desk: Desk, approved: ApprovedText, channel: str, here: Circumstances
-) -> CheckedText | Abstention:
-    """The text with its verdict; or why not: the gate refuses it, or would change a byte of what was approved."""
-    locale = here.locale or DEFAULT_LOCALE
-    try:
-        checked = compliance.check(
-            desk.policy, approved.text, channel=channel, locale=locale, here=here
-        )
-    except (Refused, WordingError) as error:
-        rules = [f.rule_id for f in error.findings] if isinstance(error, Refused) else []
-        log.warning("draft.refused", snippet_key=approved.snippet_key, rules=rules)
-        return _why(rules)
-    return checked if checked.text == approved.text else Abstention.POLICY_BLOCKED
-
-
-def _why(rules: Iterable[str]) -> Abstention:
-    """What a refusal is called by the first of its rules that has a name of its own."""
-    for rule in rules:
-        if rule in SILENCED_BY:
-            return SILENCED_BY[rule]
-        if rule.startswith("META-"):
-            return Abstention.NOT_CURRENT
-    return Abstention.POLICY_BLOCKED
-
-
 def _silence(
     desk: Desk,
     session: Session,
@@ -268,14 +165,7 @@ def _silence(
         conversation=known,
     )
     rules = [finding.rule_id for finding in findings(here)]
-    return _why(rules) if rules else None
-
-
-def _wording(approved: ApprovedText) -> str:
-    """The approved words alone, without what fills the slots."""
-    return " ".join(
-        approved.text[span.start : span.end] for span in approved.spans if span.kind == "approved"
-    )
+    return why(rules) if rules else None
 
 
 def _offer(
@@ -283,19 +173,26 @@ def _offer(
     request: SuggestionRequest,
     held: InService,
     within: withholding.Found,
-    chosen: list[_Chosen],
+    chosen: list[Chosen],
     *,
     locale: str,
-) -> SuggestionResponse:
+    last: bool,
+) -> SuggestionResponse | None:
     """Store what is still live and not frozen in the transaction that stores it: a recall that comes first
-    takes it out here, and one that comes after finds the stored draft and withdraws it.
+    takes it out here, and one that comes after finds the stored draft and withdraws it. None, and nothing
+    stored, where something fell out and another ranking may look for what is live instead.
     """
     found, now = within.candidates, desk.clock()
     offers: list[Offer] = []
+    fallen = False
 
     def store(session: Session) -> None:
+        nonlocal fallen
         offers.clear()
         standing = [one for one, stands in _standing(session, request, held, chosen) if stands]
+        fallen = len(standing) < len(chosen)
+        if fallen and not last:
+            return
         offers.extend(
             _offer_of(request, found, one, rank=rank, locale=locale)
             for rank, one in enumerate(standing, start=1)
@@ -303,6 +200,8 @@ def _offer(
         drafts.propose(session, offers, now=now)
 
     desk.together(store)
+    if fallen and not last:
+        return None
     if not offers:
         reason = Abstention.NOT_CURRENT
         return _abstain(desk, request, found.build_id, reason, frozen=within.frozen)
@@ -318,8 +217,8 @@ def _offer(
 
 
 def _standing(
-    session: Session, request: SuggestionRequest, held: InService, chosen: list[_Chosen]
-) -> Iterator[tuple[_Chosen, bool]]:
+    session: Session, request: SuggestionRequest, held: InService, chosen: list[Chosen]
+) -> Iterator[tuple[Chosen, bool]]:
     """What was chosen, each with whether it may be offered as this transaction sees it."""
     keys = [one.approved.snippet_key for one in chosen]
     recalls.hold(session, keys)
@@ -336,7 +235,7 @@ def _standing(
 
 
 def _offer_of(
-    request: SuggestionRequest, found: Candidates, chosen: _Chosen, *, rank: int, locale: str
+    request: SuggestionRequest, found: Candidates, chosen: Chosen, *, rank: int, locale: str
 ) -> Offer:
     return Offer(
         draft_id=new_id(),

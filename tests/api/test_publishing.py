@@ -6,20 +6,23 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from knowledge_base import publish
 from knowledge_base.home import Home
 from knowledge_base.index.encoder import load_current_encoder
+from knowledge_base.policy import Policy
 from knowledge_base.publish import State
 from knowledge_base.snippet import SnippetContent
 from knowledge_base.store import repository
 from suggest_api.coverage import repository as coverage
-from suggest_api.flow import Desk
+from suggest_api.flow import Desk, drafting, withholding
 from suggest_api.flow.publishing import accepted_questions, after_approval, put_back, start_builder
 from suggest_api.settings import Settings
 from suggest_api.storage import unit_of_work
+from suggest_api.storage.tables import DraftRow
 from suggest_api.suggestions import holder
-from tests.api.conftest import Service
+from tests.api.conftest import Service, publish_revision
 from tests.conftest import NOW
 
 WAIT_SECONDS = 180.0  # for a builder on a machine that is busy
@@ -93,6 +96,63 @@ def test_between_the_database_and_the_swap_only_live_words_are_offered(
     assert after["suggestions"][0]["text"] == changed
     assert "praise.thanks" not in keys(service.suggest("you guys are amazing"))
     assert "new.one" not in keys(service.suggest(ASKED))  # the old index does not know it yet
+
+
+@pytest.mark.parametrize("meanwhile", ["published", "recalled"])
+def test_what_is_replaced_between_ranking_and_storing_is_ranked_again(
+    service: Service, monkeypatch: pytest.MonkeyPatch, starter_policy: Policy, meanwhile: str
+) -> None:
+    before = service.suggest("are you open on sunday")["suggestions"]
+    with unit_of_work.read(service.desk.engine) as session:
+        live = repository.live_revision(session, before[0]["snippet_key"])
+    assert live is not None
+    changed = replace(live.content, text=live.content.text.replace("9 to 6", "8 to 8"))
+    rank, ranked = withholding.find, []
+
+    def then(*asked: Any, **more: Any) -> Any:
+        found = rank(*asked, **more)
+        ranked.append(found)
+        if len(ranked) == 1 and meanwhile == "published":
+            publish_revision(service.desk.engine, changed, policy=starter_policy)
+        elif len(ranked) == 1:
+            with unit_of_work.write(service.desk.engine) as session:
+                repository.retire(session, live.id, by="Noor", now=NOW)
+        return found
+
+    monkeypatch.setattr(withholding, "find", then)
+    after = service.suggest("are you open on sunday")["suggestions"]
+    assert len(ranked) == 2
+    if meanwhile == "published":
+        assert after[0]["text"] == changed.text
+    else:
+        assert live.key not in {one["snippet_key"] for one in after}
+    with unit_of_work.read(service.desk.engine) as session:
+        rows = session.scalar(sa.select(sa.func.count()).select_from(DraftRow))
+    assert rows == len(before) + len(after)  # the first ranking stored nothing
+
+
+def test_where_every_ranking_is_overtaken_nothing_is_offered(
+    service: Service, monkeypatch: pytest.MonkeyPatch, starter_policy: Policy
+) -> None:
+    key = service.suggest("are you open on sunday")["suggestions"][0]["snippet_key"]
+    with unit_of_work.read(service.desk.engine) as session:
+        live = repository.live_revision(session, key)
+    assert live is not None
+    rank, rankings = withholding.find, 0
+
+    def then(*asked: Any, **more: Any) -> Any:
+        nonlocal rankings
+        found, rankings = rank(*asked, **more), rankings + 1
+        text = f"{live.content.text} {rankings}"
+        publish_revision(
+            service.desk.engine, replace(live.content, text=text), policy=starter_policy
+        )
+        return found
+
+    monkeypatch.setattr(withholding, "find", then)
+    answer = service.suggest("are you open on sunday", limit=1)
+    assert rankings == drafting.MOST_RANKINGS
+    assert (answer["abstained"], answer["reason"]) == (True, "not_current")
 
 
 def test_what_agents_sent_lately_is_put_to_the_gate(desk: Desk) -> None:
