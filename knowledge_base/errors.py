@@ -9,7 +9,9 @@ FirstlineError
 │   ├── SamePerson             the approver is the author
 │   ├── PolicyBlocked          the text breaks a blocking rule
 │   ├── StaleRevision          someone else changed it in between
-│   └── EditConflict           someone else saved another revision while this one was written
+│   ├── EditConflict           someone else saved another revision while this one was written
+│   ├── PolicyConflict         another policy came into force while this one was written
+│   └── PolicyRefused          a proposed policy that may not go on; nothing changed
 ├── NotFound                   no such snippet, revision, generation or draft
 ├── GenerationError            an index generation that cannot be used
 │   ├── GenerationCorrupt      a file is missing, truncated or changed
@@ -94,6 +96,18 @@ class EditConflict(WorkflowError):
         self.theirs = theirs
 
 
+class PolicyConflict(WorkflowError):
+    """Another policy came into force while this one was written; the message names the files that both changed."""
+
+
+class PolicyRefused(WorkflowError):
+    """A proposed policy may not go on: `faults` names each thing with file, line and how to mend it."""
+
+    def __init__(self, message: str, *, faults: tuple[object, ...] = ()) -> None:
+        super().__init__(message)
+        self.faults = faults
+
+
 class NotFound(FirstlineError):
     """There is no such snippet, revision, generation, draft or conversation."""
 
@@ -148,7 +162,12 @@ class EncoderCorrupt(EncoderError):
 
 
 class PolicyError(FirstlineError):
-    """A policy pack that cannot be loaded."""
+    """A policy pack that cannot be loaded; `file` and `line` (from 1) say where, as far as that is known."""
+
+    def __init__(self, message: str, *, file: str = "", line: int | None = None) -> None:
+        super().__init__(message)
+        self.file = file
+        self.line = line
 
 
 class PolicyUnavailable(PolicyError):

@@ -8,6 +8,7 @@ from knowledge_base.cli import (
     content,
     duplicates,
     generations,
+    policy_changes,
     publishing,
     reviewing,
     tuning,
@@ -28,3 +29,4 @@ tuning.register(kb_app)
 reviewing.register(kb_app)
 duplicates.register(kb_app)
 kb_app.add_typer(golden_app)
+policy_changes.register(policy_app)

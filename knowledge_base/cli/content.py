@@ -23,8 +23,8 @@ from knowledge_base.cli.output import (
     progress_bar,
 )
 from knowledge_base.errors import ImportRefused, UnreadableFile
+from knowledge_base.governance import in_force
 from knowledge_base.home import Home
-from knowledge_base.policy import load_policy
 from knowledge_base.store import migrate
 from knowledge_base.store.engine import open_engine, read_session, write_session
 
@@ -85,9 +85,10 @@ def import_command(
     drafts of the author: to plain text, with the placeholders that have a slot here. Inactive ones are skipped.
     """
     with failing_clearly(as_json=as_json):
-        policy = load_policy()
         engine = open_database()
         try:
+            with read_session(engine) as session:
+                policy = in_force(session).policy
             with progress_bar(quiet=as_json) as progress:
                 # Reading and judging may take seconds: the service can write meanwhile.
                 with read_session(engine) as session:
@@ -161,9 +162,9 @@ def sample_command(
 def lint_command(as_json: AsJson = False) -> None:
     """Judge all live snippets again: policy, worst-case length, validity. Exit code 1 when there are findings."""
     with failing_clearly(as_json=as_json):
-        policy = load_policy()
         engine = open_database()
         with read_session(engine) as session:
+            policy = in_force(session).policy
             report = exchange.lint(session, policy=policy, now=datetime.now(UTC))
         engine.dispose()
     if as_json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from math import sqrt
 from pathlib import Path
@@ -22,12 +22,16 @@ from knowledge_base.cli.output import (
     progress_bar,
 )
 from knowledge_base.errors import UnreadableFile
-from knowledge_base.policy import Judged, Outcome, Policy, Rule, Verdict, judge, load_policy
+from knowledge_base.governance import Miss, misses, policy_here
+from knowledge_base.home import Home
+from knowledge_base.policy import Outcome, Policy, Verdict, judge, load_policy
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Packs = Annotated[
     Path | None,
-    typer.Option(exists=True, file_okay=False, help="A folder of packs instead of our own."),
+    typer.Option(
+        exists=True, file_okay=False, help="A folder of packs instead of the policy in force."
+    ),
 ]
 LARGEST_FILE = 5 * 1024 * 1024  # bytes, as for an import
 SHOWN = 50  # misses or drafts printed for a person; --json has all of them
@@ -36,17 +40,10 @@ _Z_95 = 1.959964  # two-sided 95 % quantile of the normal distribution
 _GOOD = frozenset({"", "pass", "ok", "good", "compliant", "clean", "none", "0", "false"})
 
 policy_app = typer.Typer(
-    name="policy", help="The policy: test its rules, judge a file of drafts.", no_args_is_help=True
+    name="policy",
+    help="The policy: test its rules, judge a file of drafts, propose and approve changes.",
+    no_args_is_help=True,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Miss:
-    """An example that a rule judged wrongly; `expected` is "flag" or "pass"."""
-
-    rule_id: str
-    expected: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +70,9 @@ class Draft:
 def examples_command(packs: Packs = None, as_json: AsJson = False) -> None:
     """Run the examples of every rule, also of packs that are off. Exit code 1 when one is judged wrongly."""
     with failing_clearly(as_json=as_json):
-        policy = load_policy(packs)
+        policy = _policy(packs)
         with progress_bar(quiet=as_json) as progress:
-            misses = list(_misses(policy, progress))
+            missed = list(misses(policy, progress))
     examples = sum(len(rule.must_flag) + len(rule.must_pass) for rule in policy.rules)
     if as_json:
         print_json(
@@ -83,16 +80,16 @@ def examples_command(packs: Packs = None, as_json: AsJson = False) -> None:
                 "policy_version": policy.version,
                 "rules": len(policy.rules),
                 "examples": examples,
-                "misses": [asdict(miss) for miss in misses],
+                "misses": [asdict(miss) for miss in missed],
             }
         )
     else:
-        _show_test(policy, misses)
+        _show_test(policy, missed)
         typer.echo(
-            f"{len(policy.rules)} rules, {examples:,} examples, {len(misses)} judged wrongly"
+            f"{len(policy.rules)} rules, {examples:,} examples, {len(missed)} judged wrongly"
             f" (policy {policy.version[:12]})"
         )
-    if misses:
+    if missed:
         raise typer.Exit(FINDING)
 
 
@@ -118,7 +115,7 @@ def report_command(
     several are separated by spaces.
     """
     with failing_clearly(as_json=as_json):
-        policy = load_policy(packs)
+        policy = _policy(packs)
         drafts = read_drafts(file)
         with progress_bar(quiet=as_json) as progress:
             verdicts = []
@@ -134,19 +131,9 @@ def report_command(
         raise typer.Exit(FINDING)
 
 
-def _misses(policy: Policy, progress: Callable[[str, int, int], None]) -> Iterator[Miss]:
-    for number, rule in enumerate(policy.rules, start=1):
-        for text in rule.must_flag:
-            if not _flags(rule, text):
-                yield Miss(rule.id, "flag", text)
-        for text in rule.must_pass:
-            if _flags(rule, text):
-                yield Miss(rule.id, "pass", text)
-        progress("testing", number, len(policy.rules))
-
-
-def _flags(rule: Rule, text: str) -> bool:
-    return any(rule.judge(Judged(text, rule.examples_channel)))
+def _policy(packs: Path | None) -> Policy:
+    """The packs of a folder, or the policy in force."""
+    return policy_here(Home.from_environment()) if packs is None else load_policy(packs)
 
 
 def read_drafts(file: Path) -> list[Draft]:
@@ -262,9 +249,9 @@ def _share(part: int, whole: int) -> Share:
     return Share(part, whole, value, max(0.0, middle - half), min(1.0, middle + half))
 
 
-def _show_test(policy: Policy, misses: list[Miss]) -> None:
+def _show_test(policy: Policy, found: list[Miss]) -> None:
     missed: dict[str, int] = {}
-    for miss in misses:
+    for miss in found:
         missed[miss.rule_id] = missed.get(miss.rule_id, 0) + 1
     table = Table("pack", "rule", "severity", "must flag", "must pass", "wrong", box=None)
     for rule in policy.rules:
@@ -273,7 +260,7 @@ def _show_test(policy: Policy, misses: list[Miss]) -> None:
         style = "red" if wrong else ""
         table.add_row(rule.pack, rule.id, rule.severity.value, *counts, style=style)
     console().print(table)
-    for miss in misses[:SHOWN]:
+    for miss in found[:SHOWN]:
         console().print(escape(f"{miss.rule_id} should {miss.expected}: {miss.text}"), style="red")
 
 

@@ -109,6 +109,8 @@ class Rule:
     must_pass: tuple[str, ...]
     judge: Callable[[Judged], Iterable[Finding]]
     examples_channel: str = "generic"  # the channel that the examples are judged for
+    detector: str = ""  # what `judge` was made of, with these settings
+    settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ GROUPS = (
     ("encoder", "The encoder: export it once.", "knowledge_base.cli", "encoder_app"),
     (
         "policy",
-        "The policy: test its rules, judge a file of drafts.",
+        "The policy: test its rules, judge a file of drafts, propose and approve changes.",
         "knowledge_base.cli",
         "policy_app",
     ),

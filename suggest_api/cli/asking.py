@@ -60,11 +60,13 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """The policy verdict on a text. Exit code 1 when there is a finding."""
-    from knowledge_base.policy import judge, load_policy
+    from knowledge_base.governance import policy_here
+    from knowledge_base.home import Home
+    from knowledge_base.policy import judge
     from knowledge_base.wording import measure
 
     with failing_clearly(as_json=as_json):
-        verdict = judge(load_policy(), text, channel=channel)
+        verdict = judge(policy_here(Home.from_environment()), text, channel=channel)
     length = measure(text)
     if as_json:
         sizes = {"code_points": length.code_points, "weighted": length.weighted}

@@ -16,7 +16,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from knowledge_base.store import curation_tables  # noqa: F401 - `draft` refers to one of its tables
+from knowledge_base.store import (  # noqa: F401 - `draft` refers to one of their tables; all make one metadata
+    curation_tables,
+    policy_tables,
+)
 from knowledge_base.store.columns import Base, CanonicalJson, UtcDateTime
 from knowledge_base.store.tables import HASH, NAME
 
