@@ -31,12 +31,17 @@ class RowRef:
 
 @dataclass(frozen=True, slots=True)
 class IndexedSnippet:
-    """A revision as the generation knows it; whether it may be offered is the database's to say."""
+    """A revision as the generation knows it; whether it may be offered is the database's to say.
+
+    `slots` are the names of the facts that its text needs.
+    """
 
     key: str
     revision_id: int
     revision: int
     content_hash: str
+    topic: str = ""
+    slots: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,8 @@ class RowTable:
         return canonical(
             {
                 "snippets": [
-                    [s.key, s.revision_id, s.revision, s.content_hash] for s in self.snippets
+                    [s.key, s.revision_id, s.revision, s.content_hash, s.topic, list(s.slots)]
+                    for s in self.snippets
                 ],
                 "snippet": self.snippet.tolist(),
                 "kind": self.kind.tolist(),
@@ -76,8 +82,15 @@ class RowTable:
         try:
             data: dict[str, Any] = json.loads(raw)
             snippets = tuple(
-                IndexedSnippet(str(key), int(rid), int(number), str(digest))
-                for key, rid, number, digest in data["snippets"]
+                IndexedSnippet(
+                    str(key),
+                    int(rid),
+                    int(number),
+                    str(digest),
+                    str(topic),
+                    tuple(map(str, slots)),
+                )
+                for key, rid, number, digest, topic, slots in data["snippets"]
             )
             table = cls(
                 snippets,
@@ -113,7 +126,12 @@ def collect(revisions: Sequence[Revision]) -> tuple[RowTable, list[str]]:
                 columns.append((position, kind, place))
                 texts.append(plain)
     table = np.asarray(columns, dtype=np.int32).reshape(-1, 3)
-    snippets = tuple(IndexedSnippet(r.key, r.id, r.number, r.content_hash) for r in ordered)
+    snippets = tuple(
+        IndexedSnippet(
+            r.key, r.id, r.number, r.content_hash, r.content.topic, _slots(r.content.text)
+        )
+        for r in ordered
+    )
     return RowTable(
         snippets, table[:, 0].copy(), table[:, 1].astype(np.int8), table[:, 2].copy()
     ), texts
@@ -122,6 +140,11 @@ def collect(revisions: Sequence[Revision]) -> tuple[RowTable, list[str]]:
 def encodable(text: str) -> str:
     """The text without its slots, spaces made single."""
     return " ".join(_SLOT.sub(" ", text).split())
+
+
+def _slots(text: str) -> tuple[str, ...]:
+    """Like `wording.slots_in`, for a text that was approved: nothing is checked again."""
+    return tuple(dict.fromkeys(name[1:-1] for name in _SLOT.findall(text)))
 
 
 def _texts(revision: Revision) -> list[tuple[int, int, str]]:

@@ -14,6 +14,7 @@ from knowledge_base.index.sealed import SealBroken
 from knowledge_base.ranking import confidence as conf
 from knowledge_base.ranking import query, scoring
 from knowledge_base.ranking.confidence import Calibration, Use
+from knowledge_base.ranking.context import Context, Surroundings
 from knowledge_base.ranking.lexicon import Floats, Lexicon
 from knowledge_base.ranking.scoring import Head
 
@@ -98,6 +99,7 @@ class Ranker:
         self._generation = generation
         self._encoder = encoder
         self._counts = generation.rows.counts
+        self._surroundings = Surroundings(generation.rows.snippets)
         self._known: dict[str, int] | None = None  # made when it is first asked for
 
     @property
@@ -150,8 +152,11 @@ class Ranker:
         limit: int,
         eligible: Eligible | None = None,
         use: Use = "agent",
+        context: Context | None = None,
     ) -> Ranking:
         """Rank for the customer's messages, oldest first; at most `limit` candidates come back.
+
+        `context` is what is known of the conversation; None is a question by itself, whose facts may be anything.
 
         Snippets that are not eligible keep their share of the probability, unless an eligible one says
         the same (see `variants`): when the best match may not be offered, another answer does not become
@@ -163,13 +168,16 @@ class Ranker:
         if reason is not None:
             timings = Timings(0.0, 0.0, perf_counter() - started)
             return Ranking((), True, reason, threshold, self.build_id, timings)
-        turns = query.weighted(messages)
+        turns = query.weighted(messages, product="" if context is None else context.product)
         vector = self._head.project(query.encode(self._encoder, turns))
         encoded = perf_counter()
         hits = self._generation.index.search(vector, k=scoring.RETRIEVED)
         lexical = query.lexical(self._lexicon, turns, len(self._counts))
         searched = perf_counter()
-        candidates = self._candidates(vector, hits, lexical, limit=limit, eligible=eligible)
+        around = None if context is None else self._surroundings.scores(context)
+        candidates = self._candidates(
+            vector, hits, lexical, around, limit=limit, eligible=eligible
+        )
         timings = Timings(encoded - started, searched - encoded, perf_counter() - searched)
         if not candidates:
             reason = NOTHING_ELIGIBLE
@@ -187,6 +195,7 @@ class Ranker:
         vector: Vectors,
         hits: scoring.Hits,
         lexical: Floats,
+        around: Floats | None,
         *,
         limit: int,
         eligible: Eligible | None,
@@ -198,6 +207,7 @@ class Ranker:
             log_head=self._head.log_probabilities(vector),
             lexical=lexical,
             prior=self._head.prior,
+            context=around,
         )
         placed = conf.place(scores, self._head, self._calibration.temperature)
         order = placed.order

@@ -181,13 +181,15 @@ def score(
     log_head: Floats | None,
     lexical: Floats | None = None,
     prior: Vectors | None = None,
+    context: Floats | None = None,
 ) -> Scores:
-    """Join the retrieved rows with the head, the words and what agents chose.
+    """Join the retrieved rows with the head, the words, what agents chose and what the conversation is about.
 
     soft(s) = TAU * log(sum over rows of s of exp(similarity / TAU) / rows of s), the mean in the
     exponential domain; total = log p_head + SOFT_WEIGHT * soft, or DENSE_WEIGHT * soft without a head, and
     LEXICAL_WEIGHT * lexical, the words that question and snippet share ([snippets], see `lexicon`), and the prior
-    (see `priors`).
+    (see `priors`). `context` ([snippets], see `context`) is added last and moves probability between
+    snippets only: that any of them answers is as likely as without it; a known order number does not make it so.
     Rows that were not retrieved count as the farthest retrieved one.
     """
     similarities = hits.similarities.astype(np.float64)
@@ -209,8 +211,16 @@ def score(
         total = total + LEXICAL_WEIGHT * lexical
     if prior is not None:
         total = total + prior
+    if context is not None:
+        moved = total + context
+        total = moved - (_log_sum(moved) - _log_sum(total))
     density = float(similarities[:DENSITY_ROWS].mean()) if len(similarities) else -1.0
     return Scores(total, soft, best, best_row, log_head, density)
+
+
+def _log_sum(values: Floats) -> float:
+    top = float(values.max())
+    return top + float(np.log(np.exp(values - top).sum()))
 
 
 def ordered(total: Floats) -> NDArray[np.int64]:

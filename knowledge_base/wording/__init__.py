@@ -30,6 +30,7 @@ from knowledge_base.wording.slots import (
     UnknownSlot,
     fill,
     slots_in,
+    without_order_numbers,
     worst_case,
 )
 
@@ -57,5 +58,6 @@ __all__ = [
     "normalise",
     "slots_in",
     "top_level_domains",
+    "without_order_numbers",
     "worst_case",
 ]

@@ -177,6 +177,11 @@ def worst_case(text: str) -> Length:
     return Length(code_points=length.code_points, weighted=length.weighted + extra)
 
 
+def without_order_numbers(text: str) -> str:
+    """The text without what customers write for an order number; spaces are made single."""
+    return " ".join(_written_order_number().sub(" ", text).split())
+
+
 def _known() -> str:
     return ", ".join(f"{{{name}}}" for name in SLOTS)
 
@@ -184,6 +189,11 @@ def _known() -> str:
 @cache
 def _shape(name: str) -> regex.Pattern[str]:
     return regex.compile(_SHAPES[name])
+
+
+@cache
+def _written_order_number() -> regex.Pattern[str]:
+    return regex.compile(r"(?<![\p{L}\p{N}])(?i:#?(?:qh[- ]?)?)([0-9]{7})(?![\p{L}\p{N}])")
 
 
 @cache
@@ -264,5 +274,5 @@ def _value(name: str, value: str) -> str:
 
 def _order_number(value: str) -> str:
     """QH- and digits for the forms customers write (qh1048213, #1048213, 1048213); anything else unchanged."""
-    match = regex.fullmatch(r"(?i:#?(?:qh[- ]?)?)([0-9]{7})", value)
+    match = _written_order_number().fullmatch(value)
     return value if match is None else f"QH-{match.group(1)}"

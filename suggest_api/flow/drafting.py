@@ -80,8 +80,16 @@ def _suggest(desk: Desk, request: SuggestionRequest, *, last: bool) -> Suggestio
     with unit_of_work.read(desk.engine) as session:
         conversation = _conversation(session, request)
         locale = request.locale or (None if conversation is None else conversation.locale)
+        facts = _facts(request, conversation)
         query = Query(
-            texts=texts, channel=request.channel, locale=locale, use=request.use, limit=limit
+            texts=texts,
+            channel=request.channel,
+            locale=locale,
+            use=request.use,
+            limit=limit,
+            # What the assistant sends alone rests on the words alone, as the calibration measured it.
+            facts=facts.values() if request.use is Use.AGENT else None,
+            topic="" if conversation is None else conversation.topic,
         )
         silence = _silence(desk, session, request, conversation, texts)
         if silence is None:
@@ -100,7 +108,6 @@ def _suggest(desk: Desk, request: SuggestionRequest, *, last: bool) -> Suggestio
         return _abstain(desk, request, held.build_id, silence)
     for stage, seconds in found.timings:
         desk.metrics.stage_seconds.labels(stage).observe(seconds)
-    facts = _facts(request, conversation)
     silent = found.reason
     if silent is None:
         sieve = sift(desk, found, request, facts, around, limit=limit)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,13 +23,19 @@ _WORD = re.compile(r"\w+(?:['’]\w+)?")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """What is looked for: the customer's cleaned messages, oldest first, and the scope."""
+    """What is looked for: the customer's cleaned messages, oldest first, and the scope.
+
+    `facts` are known by slot name, `topic` is what the assistant took the conversation to be about; without
+    `facts` (None) the words alone decide.
+    """
 
     texts: tuple[str, ...]
     channel: str
     locale: str | None
     use: Use
     limit: int
+    facts: Mapping[str, str] | None = None
+    topic: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

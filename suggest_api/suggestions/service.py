@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from knowledge_base.errors import NotFound
 from knowledge_base.ranking import Candidate as Ranked
+from knowledge_base.ranking import Context
 from knowledge_base.snippet import Revision
 from knowledge_base.store import repository
 from suggest_api.logs import get_logger
@@ -48,7 +49,11 @@ def candidates(session: Session, held: InService, query: Query, *, now: datetime
 
     try:
         ranking = held.ranker.rank(
-            query.texts, limit=query.limit + SPARE, eligible=allowed, use=query.use.value
+            query.texts,
+            limit=query.limit + SPARE,
+            eligible=allowed,
+            use=query.use.value,
+            context=None if query.facts is None else Context(facts=query.facts, topic=query.topic),
         )
     except SQLAlchemyError:
         raise

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select, text
 
 from knowledge_base.home import Home
+from knowledge_base.ranking import Context, Ranker, Ranking
 from knowledge_base.snippet import SnippetContent
 from knowledge_base.store.repository import live_revision, retire
 from suggest_api.main import create_app
 from suggest_api.storage import unit_of_work
 from suggest_api.storage.tables import DraftRow
 from suggest_api.suggestions.service import GenerationHolder
-from suggest_api.values import sha256
+from suggest_api.values import Use, sha256
 from tests.api.conftest import Service, publish_revision
 from tests.conftest import NOW
 
@@ -118,6 +120,29 @@ class TestSlots:
         number = conversation(service, first_name="Ana", facts='{"order_number":"QH-7654321"}')
         answer = service.suggest(LATE, conversation_id=number, customer={"first_name": "Bea"})
         assert "Bea" in answer["suggestions"][0]["text"]
+
+    def test_facts_and_topic_take_part_in_the_ranking_for_agents_alone(
+        self, service: Service, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        seen: list[Context | None] = []
+        rank = Ranker.rank
+
+        def watched(ranker: Ranker, *words: Any, **asked: Any) -> Ranking:
+            seen.append(asked["context"])
+            return rank(ranker, *words, **asked)
+
+        monkeypatch.setattr(Ranker, "rank", watched)
+        number = conversation(service, facts='{"order_number":"QH-7654321"}')
+        with unit_of_work.write(service.desk.engine) as session:
+            session.execute(text("UPDATE conversation SET topic = 'delivery'"))
+        for use, key in ((Use.AGENT, "suggest"), (Use.ASSISTANT, "assist")):
+            told = {"conversation_id": number, "facts": {"product": "Lamp"}, "use": use}
+            service.suggest(LATE, key=key, **told)
+        known = {"order_number": "QH-7654321", "product": "Lamp"}
+        assert dict(zip(Use, seen, strict=True)) == {
+            Use.AGENT: Context(facts=known, topic="delivery"),
+            Use.ASSISTANT: None,
+        }
 
 
 def conversation(service: Service, *, first_name: str | None = None, facts: str = "{}") -> str:

@@ -82,7 +82,7 @@ def test_a_damaged_file_is_refused_by_name(home: Home, name: str, damage: str) -
 
 def test_another_format_is_foreign(home: Home) -> None:
     reseal(build(home, shop(), WordHashEncoder()).folder, format=generation.FORMAT + 1)
-    with pytest.raises(GenerationForeign, match="format 3"):
+    with pytest.raises(GenerationForeign, match=f"format {generation.FORMAT + 1}"):
         generation.load(home)
 
 

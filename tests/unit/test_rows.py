@@ -69,9 +69,9 @@ def test_rows_json_comes_back_the_same() -> None:
         b"{}",
         b"[]",
         b'{"snippets":[],"snippet":[0],"kind":[0],"place":[0]}',
-        b'{"snippets":[["a",1,1,"h"]],"snippet":[0],"kind":[],"place":[0]}',
+        b'{"snippets":[["a",1,1,"h","",[]]],"snippet":[0],"kind":[],"place":[0]}',
         b'{"snippets":[["a",1]],"snippet":[],"kind":[],"place":[]}',
-        b'{"snippets":[["a",1,1,"h"]],"snippet":[-1],"kind":[0],"place":[0]}',
+        b'{"snippets":[["a",1,1,"h","",[]]],"snippet":[-1],"kind":[0],"place":[0]}',
     ],
 )
 def test_rows_json_that_does_not_describe_rows_is_refused(raw: bytes) -> None:
@@ -83,4 +83,6 @@ def test_the_order_of_the_revisions_does_not_matter() -> None:
     forward, backward = collect(shop()), collect(list(reversed(shop())))
     assert forward[1] == backward[1]
     assert forward[0].to_json() == backward[0].to_json()
-    assert forward[0].snippets[0] == IndexedSnippet("delivery.late", 2, 1, shop()[1].content_hash)
+    assert forward[0].snippets[0] == IndexedSnippet(
+        "delivery.late", 2, 1, shop()[1].content_hash, "", ("order_number", "first_name")
+    )

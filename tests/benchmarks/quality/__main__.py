@@ -1,10 +1,12 @@
 """Measures ranking and confidence on Banking77, CLINC150 and the starter content's golden questions.
 
     python -m tests.benchmarks.quality [--seeds 3] [--development] [--only TEXT] [--tuned] [--plot FILE] [--json]
+    python -m tests.benchmarks.quality --conversations [--development] [--json]
 
 FIRSTLINE_BENCHMARK_DATA names the folder with the two public data sets. The encoder is FIRSTLINE_HOME's, and the
 starter content is its live generation. Vectors are kept in FIRSTLINE_HOME/benchmarks, so later runs are quicker.
 --tuned adapts the encoder to the phrasings of each task first, which takes minutes for each.
+--conversations measures conversations.yaml alone.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from knowledge_base.index.encoder import load_current_encoder
 from knowledge_base.ranking.evaluation import read_questions
 from knowledge_base.ranking.risk import Risk
 from tests.benchmarks.quality import data
+from tests.benchmarks.quality.conversations import measured
 from tests.benchmarks.quality.data import Banking, DataMissing, Task
 from tests.benchmarks.quality.measure import RememberingEncoder, ask, figures, measure
 from tests.benchmarks.quality.plot import write_plot
@@ -45,13 +48,18 @@ def main() -> int:
     parser.add_argument("--development", action="store_true", help="the parts meant for tuning")
     parser.add_argument("--only", default="", help="tasks with this in their names")
     parser.add_argument("--tuned", action="store_true", help="tune the encoder for each task")
+    parser.add_argument("--conversations", action="store_true", help="conversations alone")
     parser.add_argument("--plot", type=Path, help="write reliability and risk-coverage as SVG")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     screen = Console(stderr=True, highlight=False)
     try:
-        place = data.folder(os.environ)
         home = Home.from_environment()
+        if options.conversations:
+            ranker = publish.open_ranker(home, threads=1)
+            _report(list(measured(ranker, development=options.development)), options)
+            return 0
+        place = data.folder(os.environ)
         encoder = RememberingEncoder(load_current_encoder(home), home.root / "benchmarks")
         results = _run(place, home, encoder, options, screen)
     except (DataMissing, FirstlineError) as error:
@@ -59,11 +67,15 @@ def main() -> int:
         return 2
     if options.plot:
         write_plot(_shown(results), options.plot)
+    _report(results, options)
+    return 0
+
+
+def _report(results: list[dict[str, Any]], options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps(results, indent=2))
     else:
         _show(results)
-    return 0
 
 
 def _run(
