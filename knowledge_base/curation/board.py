@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,12 +10,15 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
+    JSON,
     ColumnElement,
     Row,
     Select,
     Text,
     and_,
+    bindparam,
     case,
+    cast,
     exists,
     func,
     or_,
@@ -235,11 +239,19 @@ def _conditions(filters: BoardFilter, *, dialect: str) -> list[ColumnElement[boo
     if filters.written_before is not None:
         found.append(TABLE.c.created_at < filters.written_before)
     if filters.keys is not None:
-        found.append(TABLE.c.snippet_key.in_(sorted(filters.keys)))
+        found.append(TABLE.c.snippet_key.in_(_each(filters.keys, dialect=dialect)))
     if filters.without:
-        found.append(TABLE.c.snippet_key.not_in(sorted(filters.without)))
+        found.append(TABLE.c.snippet_key.not_in(_each(filters.without, dialect=dialect)))
     found += [_says(word, dialect=dialect) for word in filters.words.split()[:MOST_WORDS]]
     return found
+
+
+def _each(keys: Collection[str], *, dialect: str) -> Select[Any]:
+    """The keys as one bound value: databases take some ten thousand values at most, and there may be more keys."""
+    split = func.json_each if dialect == "sqlite" else func.json_array_elements_text
+    given = bindparam(None, json.dumps(sorted(keys)), type_=Text)
+    rows = split(given if dialect == "sqlite" else cast(given, JSON))
+    return select(rows.table_valued("value").c.value)
 
 
 def _says(word: str, *, dialect: str) -> ColumnElement[bool]:

@@ -44,7 +44,7 @@ GROUPS = (
     ),
 )
 # Commands of the service in a group of another part: they need more than that part knows.
-ADDED = {"kb": ("suggest_api.cli.coverage", "suggest_api.cli.recalling")}
+ADDED = {"kb": ("suggest_api.cli.coverage", "suggest_api.cli.recalling", "suggest_api.cli.unused")}
 # Single commands that a module registers by itself: names and helps, and the module.
 REGISTERED = (
     (

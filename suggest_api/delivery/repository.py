@@ -194,6 +194,17 @@ def sent_of(session: Session, keys: Sequence[str], *, since: datetime) -> dict[s
     return found
 
 
+def sent_keys(session: Session, *, since: datetime) -> frozenset[str]:
+    """The snippets of which a network took a reply since then."""
+    statement = (
+        select(REVISION.c.snippet_key)
+        .join_from(OutboxRow, REVISION, REVISION.c.id == OutboxRow.revision_id)
+        .where(OutboxRow.state == DeliveryState.SENT.value, OutboxRow.created_at >= since)
+        .distinct()
+    )
+    return frozenset(session.scalars(statement))
+
+
 def close_attempt(
     session: Session,
     attempt_id: int | None,

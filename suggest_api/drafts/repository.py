@@ -24,7 +24,7 @@ from sqlalchemy.orm import Session
 from knowledge_base.store.curation_tables import RecallRow
 from knowledge_base.store.repository import KEYS_AT_ONCE
 from knowledge_base.store.revisions import TABLE as REVISION
-from knowledge_base.store.tables import RevisionRow
+from knowledge_base.store.tables import RevisionRow, SnippetRow
 from suggest_api.drafts.model import OPEN, Draft, DraftState
 from suggest_api.storage.tables import DraftRow
 from suggest_api.values import Use
@@ -203,10 +203,14 @@ def usage(session: Session, keys: Sequence[str], *, since: datetime) -> dict[str
     return found
 
 
-def offered(session: Session, *, since: datetime) -> frozenset[str]:
-    """The keys of all snippets that were offered since then."""
-    statement = select(DraftRow.snippet_key).where(DraftRow.created_at >= since).distinct()
-    return frozenset(session.scalars(statement))
+def offered(session: Session, *, since: datetime, taken: bool = False) -> frozenset[str]:
+    """The keys of all snippets that were offered since then, or of those that were also `taken`, edited or not."""
+    drafts = select(DraftRow.id).where(
+        DraftRow.snippet_key == SnippetRow.key, DraftRow.created_at >= since
+    )
+    if taken:
+        drafts = drafts.where(DraftRow.state.in_([state.value for state in _TAKEN]))
+    return frozenset(session.scalars(select(SnippetRow.key).where(drafts.exists())))
 
 
 def _times(condition: ColumnElement[bool]) -> ColumnElement[int]:

@@ -44,6 +44,10 @@ def usage(session: Session, keys: Sequence[str], *, since: datetime) -> dict[str
     }
 
 
-def used(session: Session, *, since: datetime) -> frozenset[str]:
-    """The snippets that were offered since then: what a filter for unused ones leaves out."""
-    return drafts.offered(session, since=since)
+def used(session: Session, *, since: datetime, taken: bool = False) -> frozenset[str]:
+    """The snippets that were offered since then, or `taken`: what a filter for unused ones leaves out.
+
+    What the assistant said of its own accord, without an offer, is both.
+    """
+    offered = drafts.offered(session, since=since, taken=taken)
+    return offered | deliveries.sent_keys(session, since=since)

@@ -172,12 +172,19 @@ def test_use_is_counted_for_each_snippet(service: Service) -> None:
         found = usage(session, [HOURS, "returns.how"], since=NOW)
         later = usage(session, [HOURS], since=NOW + timedelta(seconds=1))
         everything = used(session, since=NOW)
+        taken = used(session, since=NOW, taken=True)
+        nothing = used(session, since=NOW + timedelta(seconds=1))
     assert found[HOURS] == Usage(shown=4, accepted=1, edited=1, dismissed=1)
     assert found[HOURS].acceptance == pytest.approx(2 / 3)
     assert found["returns.how"] == later[HOURS] == Usage()
     assert Usage().acceptance is None
-    assert HOURS in everything
-    assert "returns.how" not in everything or len(everything) > 1
+    offered = {
+        each["snippet_key"]
+        for answer in (service.suggest(QUESTION),)
+        for each in answer["suggestions"]
+    }
+    assert everything == offered
+    assert (taken, nothing) == ({HOURS}, frozenset())
 
 
 def test_flow_and_help_share_the_generation(desk: Desk) -> None:

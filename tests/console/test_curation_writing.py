@@ -10,10 +10,13 @@ import pytest
 from knowledge_base.snippet import Snippet
 from knowledge_base.store import repository
 from suggest_api.storage import unit_of_work
-from tests.console.conftest import Browser, Office, said
+from tests.api.conftest import contents
+from tests.console.conftest import Browser, Office, drafts_in, said
 from tests.console.test_hostile_text import HOSTILE, assert_harmless
 
 KNOWLEDGE = "/console/knowledge"
+KEYS = {content.key for content in contents()}
+OFFERED = "SELECT count(*) FROM draft WHERE snippet_key = :key"
 WORDS = "Tell us the shop and we will look it up for you."
 
 
@@ -77,6 +80,28 @@ def test_the_board_shows_what_was_asked_for(
     assert found in said(page)
     assert gone not in page.text
     assert_harmless(page.text)
+
+
+def test_what_nobody_was_offered_or_took_is_found(office: Office, maya: Browser) -> None:
+    page = office.customer()
+    ana = office.signed_in("ana")
+    assert drafts_in(ana.part(f"{page}/drafts"))
+    offered = {key for key in KEYS if office.parts.value(OFFERED, key=key)}
+
+    def listed(query: str, who: Browser = maya) -> set[str]:
+        shown = who.get(f"{KNOWLEDGE}?tab=live&{query}").text
+        return {key for key in KEYS if f"<code>{key}</code>" in shown}
+
+    assert listed("unused=") == KEYS
+    assert listed("unused=offered") == KEYS - offered
+    assert listed("unused=taken&within=30") == KEYS
+    office.parts.clock.forward(91 * 86_400)
+    later = office.signed_in("maya")
+    assert listed("unused=offered&within=365", later) == KEYS - offered
+    assert listed("unused=offered", later) == KEYS
+    assert later.get(f"{KNOWLEDGE}?unused=else").status_code == 422
+    kept = later.get(f"{KNOWLEDGE}?unused=offered&within=365").text
+    assert "tab=draft&amp;unused=offered&amp;within=365" in kept
 
 
 def test_a_snippet_is_written_mended_and_submitted(office: Office, maya: Browser) -> None:

@@ -82,3 +82,13 @@ def test_a_snippet_is_recalled_and_its_uses_are_listed(run: Run) -> None:
     assert "used 0 times (never)" in shown.stdout
     assert "recalled by Ines" in shown.stdout
     assert "no snippet" in told(run("kb", "uses", "no.such", "--json"), 1)["error"]
+
+
+def test_what_nobody_used_is_listed(run: Run) -> None:
+    found = told(run("kb", "unused", "--days", "30", "--json"))
+    assert (found["days"], found["live"]) == (30, len(found["unused"]))
+    assert KEY in {each["key"] for each in found["unused"]}
+    shown = run("kb", "unused", "--taken").stdout
+    assert f"{KEY}@1" in shown
+    assert f"{found['live']} of {found['live']} live snippets not taken in 90 days" in shown
+    assert run("kb", "unused", "--days", "0").exit_code == 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated, Any
@@ -27,7 +27,7 @@ from suggest_api.console.curation.frame import Notice, told
 from suggest_api.console.guards import OwnForm, desk_of, require
 from suggest_api.console.render import see_other
 from suggest_api.console.sections import KNOWLEDGE
-from suggest_api.flow import Desk
+from suggest_api.flow import Desk, usage
 from suggest_api.problems import problem_of
 from suggest_api.storage import unit_of_work
 
@@ -45,6 +45,8 @@ TABS = {
     Column.DUE: "Read again",
     Column.RETIRED: "Out of use",
 }
+UNUSED = {"": "used or not", "offered": "not offered", "taken": "offered or not, not taken"}
+PERIODS = {30: "a month", 90: "three months", 365: "a year"}  # days
 AGES = {0: "any age", 30: "a month", 90: "three months", 365: "a year"}  # days
 
 
@@ -63,6 +65,8 @@ def show(
     locale: Text = "",
     use: Annotated[str, Query(pattern="^(|assistant|agents)$")] = "",
     older: Annotated[int, Query(ge=0, le=3650)] = 0,
+    unused: Annotated[str, Query(pattern="^(|offered|taken)$")] = "",
+    within: Annotated[int, Query(ge=1, le=3650)] = 90,
     page: Annotated[int, Query(ge=1, le=100_000)] = 1,
 ) -> Response:
     """The list that the filters ask for, with counts."""
@@ -90,6 +94,8 @@ def show(
         "locale": locale,
         "use": use,
         "older": older or "",
+        "unused": unused,
+        "within": within if unused else "",
     }
     with unit_of_work.read(desk.engine) as session:
         near = _near(desk, q.strip()) if by == "meaning" else None
@@ -97,6 +103,7 @@ def show(
             filters,
             keys=near if near is not None and q.strip() else None,
             words="" if near is not None else q,
+            without=_used(desk, session, unused, days=within),
         )
         return _draw(desk, session, who, searched, asked, near=near or (), page=page)
 
@@ -129,8 +136,28 @@ def verify_again(
 
 
 def _nothing_asked(tab: Column) -> dict[str, Any]:
-    names = ("q", "topic", "tag", "owner", "author", "channel", "locale", "use", "older")
+    names = (
+        "q",
+        "topic",
+        "tag",
+        "owner",
+        "author",
+        "channel",
+        "locale",
+        "use",
+        "older",
+        "unused",
+        "within",
+    )
     return {"tab": tab.value, "by": "words", **dict.fromkeys(names, "")}
+
+
+def _used(desk: Desk, session: Session, unused: str, *, days: int) -> Collection[str]:
+    """What a filter for unused snippets leaves out; nothing when it is not asked for."""
+    if not unused:
+        return ()
+    since = desk.clock() - timedelta(days=days)
+    return usage.used(session, since=since, taken=unused == "taken")
 
 
 def _near(desk: Desk, question: str) -> tuple[str, ...] | None:
@@ -161,6 +188,8 @@ def _draw(
         "asked": asked,
         "choices": boards.choices(session),
         "ages": AGES,
+        "unused": UNUSED,
+        "periods": PERIODS,
         "page_number": found.page,
         "pages": found.pages,
         "nothing_yet": session.scalar(select(SnippetRow.key).limit(1)) is None,
