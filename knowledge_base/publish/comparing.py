@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Engine
@@ -18,7 +18,7 @@ from knowledge_base.publish.generations import encoder_of
 from knowledge_base.publish.limits import Limits
 from knowledge_base.ranking.ranker import Eligible, Ranker
 from knowledge_base.snippet import Revision
-from knowledge_base.store import golden, repository
+from knowledge_base.store import golden, merges, repository
 from knowledge_base.store.engine import read_session
 
 # Real questions, masked, with the snippet that an agent accepted as their answer. The service knows them.
@@ -47,9 +47,10 @@ def compared(
     with read_session(engine) as session:
         now_live = repository.all_live(session)
         gone = repository.given_up_keys(session)
-        questions = _questions(session, accepted)
-    valid = _valid(revisions, now=now)
-    ended = {revision.key for revision in revisions} - valid
+        went = merges.successors(session, revisions)
+        questions = _questions(session, accepted, went)
+    valid = _valid(revisions, now=now) - went.keys()  # what is merged away retires with the switch
+    ended = {revision.key for revision in revisions} - valid - went.keys()
     report = compare(
         None if live is None else Side(ranker=live, eligible=_among(_valid(now_live, now=now))),
         Side(ranker=candidate, eligible=_among(valid)),
@@ -67,17 +68,31 @@ def live_set(ids: Iterable[int]) -> str:
     return hashlib.sha256(",".join(map(str, sorted(ids))).encode()).hexdigest()[:16]
 
 
-def _questions(session: Session, accepted: Accepted) -> list[GateQuestion]:
-    """The golden questions, then the accepted ones that are not among them."""
+def _questions(
+    session: Session, accepted: Accepted, went: Mapping[str, str]
+) -> list[GateQuestion]:
+    """The golden questions, then the accepted ones that are not among them; `went` is who answers for whom."""
     questions = [
-        GateQuestion(text=q.question, expected_key=q.expected_key, must_pass=q.must_pass)
+        GateQuestion(
+            text=q.question,
+            expected_key=q.expected_key,
+            must_pass=q.must_pass,
+            merged_into=went.get(q.expected_key or ""),
+        )
         for q in golden.in_use(session)
     ]
     known = {golden.folded(question.text) for question in questions}
     for text, key in accepted(session):
         if golden.folded(text) not in known:
             known.add(golden.folded(text))
-            questions.append(GateQuestion(text=text, expected_key=key, source=Source.ACCEPTED))
+            questions.append(
+                GateQuestion(
+                    text=text,
+                    expected_key=key,
+                    source=Source.ACCEPTED,
+                    merged_into=went.get(key),
+                )
+            )
     return questions
 
 

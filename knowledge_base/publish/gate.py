@@ -39,19 +39,24 @@ class Change(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateQuestion:
-    """What is asked; `expected_key` None means that nothing may be offered."""
+    """What is asked; `expected_key` None means that nothing may be offered.
+
+    `merged_into` is the snippet that the expected one was merged into: it answers as well, and stands for it.
+    """
 
     text: str
     expected_key: str | None
     must_pass: bool = False
     source: Source = Source.GOLDEN
+    merged_into: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
     """What an agent would get: the first suggestion (None is silence), its confidence, and whether it is right.
 
-    A suggestion is right as well when it says the same as the expected snippet (a variant).
+    A suggestion is right as well when it says the same as the expected snippet (a variant), or when that one
+    was merged into it.
     """
 
     key: str | None
@@ -214,16 +219,17 @@ def _offer(side: Side, question: GateQuestion) -> Offer:
     if ranking.abstained or not ranking.candidates:
         return Offer(key=None, confidence=None, right=question.expected_key is None)
     first = ranking.candidates[0]
-    expected = question.expected_key
-    right = expected is not None and (
+    right = any(
         base_key(first.snippet_key) == base_key(expected)
         or side.ranker.same_answer(first.snippet_key, expected)
+        for expected in (question.expected_key, question.merged_into)
+        if expected is not None
     )
     return Offer(key=first.snippet_key, confidence=round(first.confidence, 4), right=right)
 
 
 def _given_up(question: GateQuestion, after: Offer, gone: Collection[str]) -> bool:
-    return question.expected_key in gone and not after.right
+    return (question.merged_into or question.expected_key) in gone and not after.right
 
 
 def _change(

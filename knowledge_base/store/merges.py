@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -146,6 +147,30 @@ def merged_into(session: Session, key: str) -> str | None:
         seen.add(current)
         found = current
     return found
+
+
+def successors(session: Session, revisions: Iterable[Revision]) -> dict[str, str]:
+    """Where the snippets go that have no words of their own once these revisions are live, by key.
+
+    Those that were merged away already, and those that `settle_merges` would retire then; through all merges.
+    """
+    coming = {revision.key: revision for revision in revisions}
+    went: dict[str, str] = {}
+    for one in merges(session):
+        gone, target = coming.get(one.from_key), coming.get(one.merged_into)
+        if one.state == "open" and target is not None and (gone is None or _covers(target, gone)):
+            went[one.from_key] = one.merged_into
+        elif one.state == "done" and gone is None:  # else it was reopened, and answers for itself
+            went[one.from_key] = one.merged_into
+    return {key: _last(went, key) for key in went}
+
+
+def _last(went: Mapping[str, str], key: str) -> str:
+    seen = {key}
+    while (following := went.get(key)) is not None and following not in seen:
+        seen.add(following)
+        key = following
+    return key
 
 
 def _live(session: Session, key: str) -> Revision:

@@ -23,7 +23,7 @@ from knowledge_base.index import generation, sealed
 from knowledge_base.publish import State, candidates, switching
 from knowledge_base.publish.generations import BUILD_LOCK
 from knowledge_base.snippet import SnippetContent
-from knowledge_base.store import audit, golden, publications, repository
+from knowledge_base.store import audit, golden, merges, publications, repository
 from knowledge_base.store.engine import read_session, write_session
 from knowledge_base.store.tables import AuditRow
 from tests.fixtures_generation import WordHashEncoder, shop
@@ -130,6 +130,38 @@ def test_a_harmful_edit_is_refused_with_the_lost_question_and_nothing_changes(
     with read_session(engine) as session:
         kept = publish.report_of(publish.get(session, refused.value.publication))
     assert kept == report
+
+
+def test_a_merge_loses_nothing_where_the_snippet_it_goes_into_answers(
+    home: Home, engine: Engine, live: str
+) -> None:
+    asked = (LATE[0], "can you wrap it")
+    approve(engine, MORE)
+    publish.build(home, engine, now=NOW, encoder=ENCODER)
+    expect(engine, (asked[0], "delivery.late"), (asked[1], "gift.wrap"), must_pass=True)
+    with write_session(engine) as session:
+        draft = merges.merge(session, "gift.wrap", into="delivery.late", by="ana", now=NOW)
+        repository.submit(session, draft.revision_id, by="ana", now=NOW)
+        repository.approve(session, draft.revision_id, by="ben", now=NOW, policy=POLICY)
+    number = request(engine)
+    report = prepare(home, engine, number).report
+    assert report.passes, report.reasons
+    [moved] = report.changes  # the candidate is asked as it will be: without the snippet that goes
+    assert (moved.question.text, moved.question.merged_into) == (asked[1], "delivery.late")
+    assert moved.before is not None
+    assert (moved.before.key, moved.after.key) == ("gift.wrap", "delivery.late")
+    assert publish.GateReport.from_json(report.to_json()) == report
+    publish.publish_ready(home, engine, number, by="cy", now=NOW, encoder=ENCODER)
+    assert words_of(engine, "gift.wrap") is None
+
+    # From then on the other one answers for it: an edit that loses its phrasing is refused.
+    approve(engine, HARMFUL)
+    with pytest.raises(GateRefused) as refused:
+        publish.build(home, engine, now=NOW, encoder=ENCODER)
+    lost = refused.value.report
+    assert isinstance(lost, publish.GateReport)
+    assert {judged.question.text for judged in lost.lost} == set(asked)
+    assert not lost.given_up
 
 
 def test_two_people_set_a_refusal_aside_and_both_are_named(
