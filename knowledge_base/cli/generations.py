@@ -167,6 +167,12 @@ def show_calibration(figures: Mapping[str, Any]) -> None:
             f" {figures['unanswerable_share']:.0%} unanswerable ones"
         )
         _show_reliability(figures["reliability"])
+    if "sample" in figures:
+        drawn = figures["sample"]
+        typer.echo(
+            f"drawn from {drawn['phrasings']:,} phrasings: {drawn['questions_per_fold']:,} at most of each of"
+            f" {drawn['folds_asked']} folds in {drawn['folds']}, seed {drawn['seed']}"
+        )
     for name, use in (("agent", "agents"), ("assistant", "the assistant")):
         if name in figures:
             typer.echo(_promise(use, figures[name]))

@@ -22,7 +22,7 @@ from knowledge_base.index.search import FaissIndex, IndexKind, read_faiss, write
 from knowledge_base.snippet import Revision
 
 FORMAT = 3  # the layout of the folder; a reader refuses any other
-BUILDER = 5  # what the builder computes; raise it when the same content would give other bytes
+BUILDER = 6  # what the builder computes; raise it when the same content would give other bytes
 BUILD_ID_LENGTH = 32  # hex digits: 128 bits
 FILES = (
     "index.faiss",

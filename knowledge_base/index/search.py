@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -149,11 +150,17 @@ def cells_for(rows: int) -> int:
 
 def recall(index: Index, exact: Index, queries: Vectors, *, k: int = RECALL_AT) -> float:
     """The mean share of the exact `k` nearest rows that `index` finds."""
-    shares = [
-        len(np.intersect1d(index.search(q, k=k).rows, exact.search(q, k=k).rows)) / k
-        for q in queries
-    ]
-    return float(np.mean(shares))
+    return _agreement(index, [exact.search(q, k=k).rows for q in queries], queries, k=k)
+
+
+def _agreement(
+    index: Index, wanted: Sequence[NDArray[np.int64]], queries: Vectors, *, k: int
+) -> float:
+    """The mean share of the wanted rows, `k` for each query, that `index` finds."""
+    found = (index.search(query, k=k).rows for query in queries)
+    return float(
+        np.mean([len(np.intersect1d(a, b)) / k for a, b in zip(found, wanted, strict=True)])
+    )
 
 
 def sample_queries(vectors: Vectors, count: int = SAMPLE_QUERIES) -> Vectors:
@@ -189,8 +196,11 @@ def _ivf(vectors: Vectors) -> tuple[Any, IndexKind]:
     queries = sample_queries(vectors)
     reached = 0.0
     exact = FaissIndex(_flat(vectors)[0], vectors)
+    nearest = [exact.search(query, k=RECALL_AT).rows for query in queries]
+    del exact  # as large as the index itself
     index.nprobe = FIRST_PROBES
-    while (reached := recall(FaissIndex(index, vectors), exact, queries)) < MIN_RECALL:
+    probing = FaissIndex(index, vectors)
+    while (reached := _agreement(probing, nearest, queries, k=RECALL_AT)) < MIN_RECALL:
         if index.nprobe >= cells:
             break
         index.nprobe = min(cells, index.nprobe * 3 // 2)

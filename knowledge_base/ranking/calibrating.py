@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -36,8 +37,13 @@ class Questions:
     losses: Floats
 
 
-def calibrate(parts: list[Questions], risk: Risk) -> conf.Calibration:
-    """Weights, temperature and thresholds from the held-out questions; the priors without any."""
+def calibrate(
+    parts: list[Questions], risk: Risk, *, sample: Mapping[str, int] | None = None
+) -> conf.Calibration:
+    """Weights, temperature and thresholds from the held-out questions; the priors without any.
+
+    `sample` says which questions were drawn, for the report, where not all were put.
+    """
     every = parts or [_none()]
     asked = Questions(
         *(np.concatenate([getattr(p, f.name) for p in every]) for f in fields(Questions))
@@ -51,14 +57,16 @@ def calibrate(parts: list[Questions], risk: Risk) -> conf.Calibration:
     mixed = _mix(asked.answerable, risk.unanswerable)
     if not learning:
         mixed = mixed[:0]
-    sample = (p[mixed], asked.right[mixed], asked.answerable[mixed])
-    agent = choose_threshold(*sample, target=risk.agent)
+    judged = (p[mixed], asked.right[mixed], asked.answerable[mixed])
+    agent = choose_threshold(*judged, target=risk.agent)
     assistant = choose_threshold(
-        *sample, target=risk.assistant, margin=ASSISTANT_MARGIN, lowest=agent.confidence
+        *judged, target=risk.assistant, margin=ASSISTANT_MARGIN, lowest=agent.confidence
     )
     temperature = conf.fit_temperature(asked.losses) if learning else conf.TEMPERATURE
     weights = tuple(float(w) for w in np.round(theta, 6))
     report = _report(asked, p, weight, risk, (agent, assistant))
+    if sample is not None:
+        report["sample"] = dict(sample)
     return conf.Calibration(weights, temperature, agent, assistant, report)
 
 

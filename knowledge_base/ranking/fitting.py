@@ -30,8 +30,13 @@ MIN_EXAMPLES_PER_SNIPPET = (
 MAX_HEAD_WORK = 20_000_000  # rows times snippets: about two minutes a fit on one core
 SMALL_WORK = 500_000  # rows times snippets: a fit takes less than a second
 MAX_QUESTIONS = 4000  # held-out questions of a kind that are scored; more do not move four weights
-# Questions times rows that are compared: beyond some 100,000 rows fewer questions have to do.
-MAX_COMPARISONS = 500_000_000
+# Questions times rows that are compared: beyond 60,000 rows fewer questions have to do, but at least a thousand.
+MAX_COMPARISONS = 240_000_000
+LEAST_QUESTIONS = 1000
+# Rows times snippets up to which every fold is asked. Beyond, FEW_FOLDS are: each costs a fit, and thousands of
+# questions are left in two of them (docs/ranking.md compares).
+FULL_WORK = 3_000_000
+FEW_FOLDS = 2
 BLOCK = 64  # questions compared at a time, so that their similarities fit into memory
 
 PARAMETERS: dict[str, Any] = {
@@ -115,15 +120,49 @@ def fit(
     steps = 2 + 4 * FOLDS
     progress("Learning the ranking", 0, steps)
     with _one_thread():
-        head = _fit_head(encoded, rows.snippet, rows.kind == EXAMPLE, material.variant, prior)
+        head, projected = _fit_head(
+            encoded, rows.snippet, rows.kind == EXAMPLE, material.variant, prior
+        )
         parts: list[Questions] = []
-        for done, part in enumerate(_held_out(material)):
+        sample = sampling(len(rows.snippet), len(rows.snippets), int((rows.kind == EXAMPLE).sum()))
+        for done, part in enumerate(_held_out(material, sample)):
             parts.append(part)
             progress("Learning the ranking", min(done + 2, steps - 1), steps)
-    calibration = calibrate(parts, chosen.risk)
+    calibration = calibrate(parts, chosen.risk, sample=sample.report())
     progress("Learning the ranking", steps, steps)
     lexicon = make_lexicon(spoken, rows.snippet, len(rows.snippets))
-    return Fitted(head, head.project(encoded), lexicon, calibration)
+    return Fitted(head, projected, lexicon, calibration)
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """Which of the phrasings are put as questions: those of `asked` of the `folds`, at most `limit` of each."""
+
+    phrasings: int
+    folds: int
+    asked: int
+    limit: int
+
+    def report(self) -> dict[str, int] | None:
+        """For the build's report; None where every phrasing is a question."""
+        if self.asked == self.folds and self.phrasings <= self.folds * self.limit:
+            return None
+        return {
+            "phrasings": self.phrasings,
+            "folds": self.folds,
+            "folds_asked": self.asked,
+            "questions_per_fold": self.limit,
+            "seed": SEED,
+        }
+
+
+def sampling(rows: int, snippets: int, phrasings: int) -> Sampling:
+    """All phrasings of a small knowledge base; of a large one a sample, so that a build grows with its rows."""
+    # Where a fit is cheap, more folds: each then knows nearly as many phrasings as the finished build.
+    folds = 2 * FOLDS if rows * snippets <= SMALL_WORK else FOLDS
+    asked = folds if rows * snippets <= FULL_WORK else FEW_FOLDS
+    questions = min(MAX_QUESTIONS, max(MAX_COMPARISONS // max(rows, 1), LEAST_QUESTIONS))
+    return Sampling(phrasings, folds, asked, questions // min(asked, FOLDS))
 
 
 def wants_head(rows: int, examples: int, snippets: int) -> bool:
@@ -138,19 +177,20 @@ def _fit_head(
     asked: Flags,
     variant: Variants,
     prior: Vectors,
-) -> Head:
-    """Centre, classifier and typicality over all given rows; snippets without a row here get no probability.
+) -> tuple[Head, Vectors]:
+    """Centre, classifier and typicality over all given rows, and these rows in the head's space.
 
-    `asked` flags the phrasings among the rows, `variant` and `prior` are of all snippets.
+    Snippets without a row here get no probability. `asked` flags the phrasings among the rows, `variant` and
+    `prior` are of all snippets.
     """
     snippets = len(variant)
     centre = scoring.centre_of(vectors, snippet, snippets)
-    projected = scoring.unit(vectors - centre)
+    projected = scoring.project(vectors, centre)
     typical = scoring.typicality(projected, snippet, asked, snippets)
     present = np.unique(snippet)
     if not wants_head(len(snippet), int(asked.sum()), len(present)):
         none = np.zeros((0, vectors.shape[1]), np.float32)
-        return Head(centre, none, np.zeros(0, np.float32), typical, variant, prior)
+        return Head(centre, none, np.zeros(0, np.float32), typical, variant, prior), projected
     coefficients, intercept = _logistic_regression(projected, snippet)
     weights = np.zeros((snippets, vectors.shape[1]), dtype=np.float32)
     bias = np.full(snippets, -1e4, dtype=np.float32)  # as good as no chance, and still finite
@@ -158,7 +198,7 @@ def _fit_head(
     # How many rows a snippet has says who wrote phrasings, not what customers ask: their share is taken out again
     # (logit adjustment, Menon et al. 2021, arXiv:2007.07314), which is worth 4 to 8 points where they are uneven.
     bias[present] = intercept - np.log(np.bincount(snippet, minlength=snippets)[present])
-    return Head(centre, weights, bias, typical, variant, prior)
+    return Head(centre, weights, bias, typical, variant, prior), projected
 
 
 def _logistic_regression(projected: Vectors, labels: NDArray[np.int32]) -> tuple[Any, Any]:
@@ -184,7 +224,7 @@ def _logistic_regression(projected: Vectors, labels: NDArray[np.int32]) -> tuple
     return model.coef_, model.intercept_
 
 
-def _held_out(material: _Material) -> Iterable[Questions]:
+def _held_out(material: _Material, sample: Sampling) -> Iterable[Questions]:
     """Answerable questions: phrasings kept out of the fit; unanswerable: their whole snippet kept out.
 
     Half of the unanswerable ones lose a fifth of the snippets, drawn at random, so that much like their own
@@ -195,13 +235,9 @@ def _held_out(material: _Material) -> Iterable[Questions]:
     examples = np.flatnonzero(rows.kind == EXAMPLE)
     rng = np.random.default_rng(SEED)
     row_fold = np.full(len(rows.snippet), -1)
-    # Where a fit is cheap, more folds: each then knows nearly as many phrasings as the finished build.
-    small = len(rows.snippet) * len(rows.snippets) <= SMALL_WORK
-    folds = 2 * FOLDS if small else FOLDS
-    row_fold[rng.permutation(examples)] = np.arange(len(examples)) % folds
-    limit = min(MAX_QUESTIONS, MAX_COMPARISONS // max(len(rows.snippet), 1)) // FOLDS
-    for fold in range(folds):
-        asked = np.flatnonzero(row_fold == fold)[:limit]
+    row_fold[rng.permutation(examples)] = np.arange(len(examples)) % sample.folds
+    for fold in range(sample.asked):
+        asked = _some(np.flatnonzero(row_fold == fold), sample.limit, fold)
         if len(asked):
             yield _ask(material, asked=asked, kept=row_fold != fold, fold=fold, answerable=True)
     answers = np.unique(material.variant)
@@ -211,11 +247,18 @@ def _held_out(material: _Material) -> Iterable[Questions]:
         # Answers' groups, spread over their variants and rows.
         row_group = group[np.searchsorted(answers, material.variant)][rows.snippet]
         questions = rng.permutation(np.flatnonzero(rows.kind == EXAMPLE))
-        for fold in range(FOLDS):
-            asked = questions[row_group[questions] == fold][: limit // 2]
+        for fold in range(min(sample.asked, FOLDS)):
+            asked = questions[row_group[questions] == fold][: sample.limit // 2]
             kept = row_group != fold
             if len(asked) and kept.any():
                 yield _ask(material, asked=asked, kept=kept, fold=fold, answerable=False)
+
+
+def _some(rows: NDArray[np.int64], limit: int, fold: int) -> NDArray[np.int64]:
+    """At most `limit` of the rows, in their order: drawn, since the first ones would all be of a few topics."""
+    if len(rows) <= limit:
+        return rows
+    return np.sort(np.random.default_rng([SEED, fold]).choice(rows, size=limit, replace=False))
 
 
 def _kinds(material: _Material, answers: NDArray[np.int32]) -> NDArray[np.int64]:
@@ -224,8 +267,7 @@ def _kinds(material: _Material, answers: NDArray[np.int32]) -> NDArray[np.int64]
     from sklearn.exceptions import ConvergenceWarning
 
     owner = np.searchsorted(answers, material.variant)[material.rows.snippet]
-    means = np.zeros((len(answers), material.encoded.shape[1]))
-    np.add.at(means, owner, material.encoded)
+    means = scoring.sums_of(material.encoded, owner, len(answers))
     model = KMeans(min(FOLDS, len(answers)), n_init=1, random_state=SEED)
     with warnings.catch_warnings():
         # Answers that say the same make fewer groups than were asked for, which does no harm.
@@ -245,14 +287,14 @@ def _ask(
     owner: NDArray[np.int32] = inverse.astype(np.int32)
     same = np.unique(variant[present], return_inverse=True)[1].astype(np.int32)
     asking, prior = rows.kind[kept] == EXAMPLE, material.prior[present]
-    head = _fit_head(material.encoded[kept], owner, asking, same, prior)
+    head, projected = _fit_head(material.encoded[kept], owner, asking, same, prior)
     counts = np.bincount(owner, minlength=len(present)).astype(np.int64)
     queries = head.project(material.encoded[asked])
     log_heads = head.log_probabilities(queries)
     known = [material.words[int(row)] for row in np.flatnonzero(kept)]
     lexicon = make_lexicon(known, owner, len(present))
     found, first_three, losses = [], [], []
-    for n, hits in enumerate(_nearest(queries, head.project(material.encoded[kept]))):
+    for n, hits in enumerate(_nearest(queries, projected)):
         log_head = None if log_heads is None else log_heads[n]
         lexical = lexicon.scores(material.texts[int(asked[n])], len(present))
         scores = scoring.score(
@@ -287,8 +329,11 @@ def _losses(scores: scoring.Scores, right: Flags) -> Floats:
     """The negative log-probability of the right snippets at each temperature; 0 when there is none of them."""
     if not right.any():
         return np.zeros(len(conf.TEMPERATURES))
-    scaled = scores.total[None, :] / conf.TEMPERATURES[:, None]
-    chances = np.exp(scoring.log_softmax(scaled))[:, right].sum(axis=1)
+    # One temperature after the other: all at once would be 25 times the snippets, and fall out of the cache.
+    chances = [
+        np.exp(scoring.log_softmax(scores.total / temperature)[right]).sum()
+        for temperature in conf.TEMPERATURES
+    ]
     losses: Floats = -np.log(np.maximum(chances, 1e-12))
     return losses
 

@@ -26,6 +26,7 @@ RETRIEVED = 256  # rows that take part in a question's score; further ones weigh
 CENTRE_PRIOR = (
     20.0  # snippets; below about so many, the mean of a knowledge base says little of the language
 )
+BLOCK = 2048  # vectors made unit length at a time, so that what is in between stays in the processor's cache
 DENSITY_ROWS = 10  # nearest rows that tell whether a question is near the knowledge base at all
 
 PARTS = ("centre", "weights", "bias", "typical", "variant", "prior")
@@ -61,7 +62,7 @@ class Head:
 
     def project(self, vectors: Vectors) -> Vectors:
         """Vectors of the encoder ([n, d] or [d]) in the space of the index: centred, unit length."""
-        return unit(vectors - self.centre)
+        return project(vectors, self.centre)
 
     def log_probabilities(self, projected: Vectors) -> Floats | None:
         """Natural logarithms, one per snippet ([n, snippets] or [snippets]); None without a classifier."""
@@ -125,6 +126,32 @@ def unit(vectors: Vectors) -> Vectors:
     return result
 
 
+def project(vectors: Vectors, centre: Vectors) -> Vectors:
+    """Vectors ([n, d] or [d]) less the centre ([d]), unit length; nothing else of their size is allocated."""
+    if vectors.ndim == 1:
+        return unit(vectors - centre)
+    result = np.empty(vectors.shape, dtype=np.float32)
+    for start in range(0, len(vectors), BLOCK):
+        result[start : start + BLOCK] = unit(vectors[start : start + BLOCK] - centre)
+    return result
+
+
+def sums_of(vectors: Vectors, owner: NDArray[np.integer], owners: int) -> Floats:
+    """The sum of each owner's vectors ([owners, d]), added in their order and in double precision.
+
+    The first vector of every owner, then the second of all that have one, and so on: the sums of `np.add.at`
+    to the last bit, at a tenth of its time.
+    """
+    order = np.argsort(owner, kind="stable")
+    edges = np.searchsorted(owner[order], np.arange(owners + 1))
+    counts = np.diff(edges)
+    sums = np.zeros((owners, vectors.shape[1]), dtype=np.float64)
+    for place in range(int(counts.max(initial=0))):
+        having = np.flatnonzero(counts > place)
+        sums[having] += vectors[order[edges[having] + place]]
+    return sums
+
+
 def log_softmax(values: Floats) -> Floats:
     """Along the last axis, without overflow."""
     shifted = values - values.max(axis=-1, keepdims=True)
@@ -138,8 +165,7 @@ def centre_of(vectors: Vectors, snippet: NDArray[np.int32], snippets: int) -> Ve
     What all rows share (register, domain) tells nothing apart; taking it out adds 0.3 to 0.5 points.
     """
     counts = np.maximum(np.bincount(snippet, minlength=snippets), 1)
-    sums = np.zeros((snippets, vectors.shape[1]), dtype=np.float64)
-    np.add.at(sums, snippet, vectors)
+    sums = sums_of(vectors, snippet, snippets)
     mean = (sums / counts[:, None]).mean(axis=0) * (snippets / (snippets + CENTRE_PRIOR))
     result: Vectors = mean.astype(np.float32)
     return result
