@@ -198,14 +198,25 @@ def rollback_command(
     by: By = publish.SYSTEM,
     as_json: AsJson = False,
 ) -> None:
-    """Put an earlier generation back into service; what is no longer approved stays out all the same."""
+    """Put an earlier generation back into service; what is no longer approved stays out, and is named."""
     home = Home.from_environment()
     with failing_clearly(as_json=as_json), database(home) as engine:
         live = publish.rollback(home, engine, build_id, now=datetime.now(UTC), by=by)
+        with read_session(engine) as session:
+            missing = publish.not_back(home, session, live.build_id)
     if as_json:
-        print_json({"live": live.build_id, "encoder_fingerprint": live.encoder_fingerprint})
-    else:
-        typer.echo(f"generation {live.build_id} is live")
+        left = [each.to_json() for each in missing]
+        told = {"live": live.build_id, "encoder_fingerprint": live.encoder_fingerprint}
+        print_json({**told, "not_back": left})
+        return
+    typer.echo(f"generation {live.build_id} is live")
+    for each in missing:
+        typer.echo(f"  not back: {each.key}, {each.why}")
+    if missing:
+        typer.echo(
+            "  To bring one back, reopen it in the console (Knowledge, the snippet's page): its words become"
+            " a new draft, which goes through review and is published."
+        )
 
 
 def _accepted(context: typer.Context) -> publish.Accepted:

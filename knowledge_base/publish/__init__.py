@@ -37,6 +37,7 @@ from knowledge_base.publish.generations import (
     status,
 )
 from knowledge_base.publish.limits import Limits
+from knowledge_base.publish.returning import NotBack, not_back
 from knowledge_base.publish.switching import SYSTEM, adopt, recover, rollback
 from knowledge_base.store.publications import (
     Publication,
@@ -60,6 +61,7 @@ __all__ = [
     "GateReport",
     "Judged",
     "Limits",
+    "NotBack",
     "Offer",
     "Override",
     "Publication",
@@ -77,6 +79,7 @@ __all__ = [
     "due",
     "evaluate",
     "get",
+    "not_back",
     "open_ones",
     "open_ranker",
     "prepare",

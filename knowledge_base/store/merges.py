@@ -158,9 +158,12 @@ def successors(session: Session, revisions: Iterable[Revision]) -> dict[str, str
     went: dict[str, str] = {}
     for one in merges(session):
         gone, target = coming.get(one.from_key), coming.get(one.merged_into)
-        if one.state == "open" and target is not None and (gone is None or _covers(target, gone)):
-            went[one.from_key] = one.merged_into
-        elif one.state == "done" and gone is None:  # else it was reopened, and answers for itself
+        if one.state == "done":
+            left = gone is None  # else it was reopened, and answers for itself
+        else:
+            ends = target is not None and (gone is None or _covers(target, gone))
+            left = one.state == "open" and ends
+        if left:
             went[one.from_key] = one.merged_into
     return {key: _last(went, key) for key in went}
 

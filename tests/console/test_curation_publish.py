@@ -44,6 +44,11 @@ def compared(office: Office) -> publish.Candidate:
     return publish.prepare_candidate(home, office.parts.engine, number, clock=lambda: NOW)
 
 
+def recall(office: Office, key: str) -> None:
+    with unit_of_work.write(office.parts.engine) as session:
+        repository.recall(session, key, by="lena", reason="Too warm.", now=NOW)
+
+
 @pytest.fixture
 def petra(office: Office) -> Browser:
     return office.signed_in("petra")
@@ -77,7 +82,14 @@ def test_a_candidate_is_asked_for_compared_published_and_gone_back_from(
 
     first = office.parts.value("SELECT min(id) FROM publication WHERE state = 'published'")
     assert first < number
-    assert petra.post(f"{PUBLISH}/{first}/back").status_code == 303
+    recall(office, "praise.thanks")
+    told = said(petra.get(f"{PUBLISH}/{first}"))
+    assert "What would not come back 1" in told
+    gone_back = petra.post(f"{PUBLISH}/{first}/back")
+    assert gone_back.status_code == 303
+    told = said(petra.get(gone_back.headers["location"]))
+    assert "What did not come back 1" in told
+    assert "praise.thanks recalled: Too warm." in told
     assert live_text(office, "stores.hours") == before
     history = said(petra.get(PUBLISH))
     assert "Rollback" in history

@@ -137,7 +137,7 @@ def test_a_merge_loses_nothing_where_the_snippet_it_goes_into_answers(
 ) -> None:
     asked = (LATE[0], "can you wrap it")
     approve(engine, MORE)
-    publish.build(home, engine, now=NOW, encoder=ENCODER)
+    before = publish.build(home, engine, now=NOW, encoder=ENCODER).build_id
     expect(engine, (asked[0], "delivery.late"), (asked[1], "gift.wrap"), must_pass=True)
     with write_session(engine) as session:
         draft = merges.merge(session, "gift.wrap", into="delivery.late", by="ana", now=NOW)
@@ -153,6 +153,15 @@ def test_a_merge_loses_nothing_where_the_snippet_it_goes_into_answers(
     assert publish.GateReport.from_json(report.to_json()) == report
     publish.publish_ready(home, engine, number, by="cy", now=NOW, encoder=ENCODER)
     assert words_of(engine, "gift.wrap") is None
+
+    # A rollback does not bring it back, and says so.
+    publish.rollback(home, engine, before, by="cy", now=NOW)
+    with read_session(engine) as session:
+        [gone] = publish.not_back(home, session, before)
+        assert publish.not_back(home, session, "0" * 32) == ()
+    assert (gone.key, gone.why, gone.live) == ("gift.wrap", "merged into delivery.late", False)
+    assert words_of(engine, "gift.wrap") is None
+    publish.rollback(home, engine, report.build_id, by="cy", now=NOW)
 
     # From then on the other one answers for it: an edit that loses its phrasing is refused.
     approve(engine, HARMFUL)

@@ -27,7 +27,7 @@ from suggest_api.access.permissions import Action
 from suggest_api.console.curation import frame
 from suggest_api.console.curation.frame import Notice
 from suggest_api.console.guards import OwnForm, desk_of, require
-from suggest_api.console.render import page
+from suggest_api.console.render import page, see_other
 from suggest_api.console.sections import KNOWLEDGE
 from suggest_api.flow import Desk
 from suggest_api.storage import unit_of_work
@@ -69,9 +69,17 @@ def candidate_part(request: Request, who: Sees) -> Response:
 @router.get("/{publication_id}")
 def one(request: Request, publication_id: PublicationId, who: Sees) -> Response:
     """One publication of now or before, with its questions."""
-    with unit_of_work.read(desk_of(request).engine) as session:
+    desk = desk_of(request)
+    with unit_of_work.read(desk.engine) as session:
         found = publications.get(session, publication_id)
-        return frame.draw(session, who, "publication.html", section="publish", values=_told(found))
+        was_live = found.state is State.PUBLISHED and found.build_id is not None
+        values = {
+            **_told(found),
+            "not_back": publish.not_back(desk.settings.place, session, found.build_id or "")
+            if was_live
+            else (),
+        }
+        return frame.draw(session, who, "publication.html", section="publish", values=values)
 
 
 @router.post("")
@@ -137,9 +145,11 @@ def back(
     publication_id: PublicationId,
     who: Annotated[Identity, Depends(OwnForm(Action.ROLL_BACK))],
 ) -> Response:
-    """Go back to what this publication made live."""
+    """Go back to what this publication made live, and see what stays gone all the same."""
+    desk = desk_of(request)
+    made: list[int] = []
 
-    def step(desk: Desk) -> None:
+    def step() -> None:
         with unit_of_work.read(desk.engine) as session:
             found = publications.get(session, publication_id)
         if found.state is not State.PUBLISHED or found.build_id is None:
@@ -149,8 +159,15 @@ def back(
             desk.settings.place, desk.engine, found.build_id, now=desk.clock(), by=who.name
         )
         desk.generations.refresh(force=True)
+        with unit_of_work.read(desk.engine) as session:
+            last = publications.last_published(session)
+        made.extend([last.id] if last is not None else [])
 
-    return _step(desk_of(request), who, step)
+    def again(notice: Notice, status: int) -> Response:
+        return _draw(desk, who, notice=notice, status=status)
+
+    answer = frame.take_own_step(step, refusals=_REFUSALS, to=HERE, again=again)
+    return see_other(f"{HERE}/{made[0]}") if made else answer
 
 
 def _step(desk: Desk, who: Identity, step: Step, **kept: str) -> Response:
