@@ -12,6 +12,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 
 from knowledge_base import exchange
 from knowledge_base.cli.output import (
@@ -25,7 +26,7 @@ from knowledge_base.cli.output import (
 from knowledge_base.errors import ImportRefused, UnreadableFile
 from knowledge_base.governance import in_force
 from knowledge_base.home import Home
-from knowledge_base.store import migrate
+from knowledge_base.store import migrate, publications
 from knowledge_base.store.engine import open_engine, read_session, write_session
 
 SHOWN = 50  # problems or warnings printed for a person; --json has all of them
@@ -104,17 +105,24 @@ def import_command(
                         now=datetime.now(UTC),
                         progress=progress,
                     )
+                asked: int | None = None
                 if not dry_run:
                     with write_session(engine) as session:
                         exchange.write(session, prepared, progress=progress)
+                        asked = _ask_for_candidate(session, prepared, by=approve_as)
         except ImportRefused as refused:
             refused_rows(refused, as_json=as_json)
         finally:
             engine.dispose()
     if as_json:
-        print_json(prepared.report.to_json())
+        print_json({**prepared.report.to_json(), "publication": asked})
     else:
         _show_import(prepared.report)
+        if asked is not None:
+            typer.echo(
+                f"approved is not yet live: publication {asked} is requested, which a running worker builds and"
+                " compares (`firstline kb publications`); without a worker run `firstline kb build`"
+            )
 
 
 def export_command(
@@ -233,6 +241,15 @@ def _show_import(report: exchange.ImportReport) -> None:
     _name_keys("retired by somebody in exactly these words, so left retired", report.retired)
     if report.dry_run:
         typer.echo("dry run: nothing was changed")
+
+
+def _ask_for_candidate(
+    session: Session, prepared: exchange.Prepared, *, by: str | None
+) -> int | None:
+    """Request a publication in the transaction of an approval, as an approval in the console does."""
+    if by is None or not prepared.report.approved:
+        return None
+    return publications.request(session, by=by, now=prepared.now).id
 
 
 def _show_source(source: exchange.Source | None) -> None:

@@ -43,6 +43,22 @@ def test_import_for_a_person(folder: Path) -> None:
     assert (again["unchanged"], again["added"]) == (2, [])
 
 
+def test_what_is_approved_asks_for_a_candidate(folder: Path) -> None:
+    people = ("--author", "Ana", "--approve-as", "Bo")
+    assert run_json("import", folder / "f.csv", *people, "--dry-run")["publication"] is None
+    said = run("import", folder / "f.csv", *people).stdout
+    assert "approved is not yet live: publication 1 is requested" in said
+    assert "firstline kb build" in said
+    [asked] = run_json("publications")
+    assert (asked["id"], asked["state"], asked["requested_by"]) == (1, "requested", "Bo")
+    # The same file changes nothing, and without an approval nothing is asked for.
+    assert run_json("import", folder / "f.csv", *people)["publication"] is None
+    (folder / "g.csv").write_text("key,text\na.three,Good evening\n")
+    assert run_json("import", folder / "g.csv")["publication"] is None
+    (folder / "h.csv").write_text("key,text\na.four,Good morning\n")
+    assert run_json("import", folder / "h.csv", *people)["publication"] == 1  # takes it along
+
+
 def test_import_for_a_script(folder: Path) -> None:
     report = run_json("import", folder / "f.csv")
     assert report["waiting"] == ["a.one", "a.two"]
