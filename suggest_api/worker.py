@@ -12,6 +12,7 @@ from types import FrameType
 from knowledge_base.errors import FirstlineError
 from suggest_api.errors import StorageError
 from suggest_api.flow import Desk
+from suggest_api.flow.assigning import Assigner
 from suggest_api.flow.assistant import converse
 from suggest_api.flow.coverage import sweep_questions
 from suggest_api.flow.delivery import deliver
@@ -32,6 +33,8 @@ SWEEP_SECONDS = 3600.0
 CHECKPOINT_LOOK_SECONDS = 20.0
 # Seconds between two looks at whether a publication is due.
 PUBLISH_LOOK_SECONDS = 0.5
+# Seconds between two looks at who waits about something frozen: its team learns of it within 2 seconds.
+ASSIGN_SECONDS = 1.0
 # Seconds before another builder is started after one that did not come to its end.
 BUILDER_PAUSE_SECONDS = 30.0
 FINDING = 1  # exit code of a builder whose candidate was refused or could not be built
@@ -56,6 +59,7 @@ class Worker:
             threading.Thread(target=self._beat, name="heartbeat", daemon=True),
             threading.Thread(target=self._sweep, name="sweep", daemon=True),
             threading.Thread(target=self._publish, name="publish", daemon=True),
+            threading.Thread(target=self._assign, name="assign", daemon=True),
         ]
         if settings.checkpoint_minutes:
             sign = threading.Thread(target=self._checkpoint, name="checkpoint", daemon=True)
@@ -145,6 +149,16 @@ class Worker:
         if builder is not None:
             builder.terminate()  # another worker finds the publication and begins again
             builder.wait()
+
+    def _assign(self) -> None:
+        """Gives who waits about something frozen to its team, where no hand-over named a topic."""
+        assigner = Assigner(self._desk)
+        while not self._stop.wait(ASSIGN_SECONDS):
+            try:
+                assigner.step()
+            except Exception as error:
+                log.error("worker.failed", loop="assign", error_class=type(error).__name__)
+                self._stop.wait(PAUSE_SECONDS)
 
     def _checkpoint(self) -> None:
         """Signs the end of the audit chain now and then; what keeps it from that is told, and tried again."""

@@ -136,8 +136,15 @@ def thaw(
         state = freezes.in_force(session)
         for conversation in conversations.of_team(session, ended.team):
             about, channel = conversation.topic, conversation.channel
-            if ended.covers(about, channel=channel):
-                other = state.on(about, channel=channel)
+            other = state.on(about, channel=channel)
+            # Without a topic its words had told (`assigning`), so any freeze of this team may hold it still.
+            if (
+                not about
+                and ended.topic
+                and any(f.team == ended.team for f in state.of(channel).freezes)
+            ):
+                continue
+            if not about or ended.covers(about, channel=channel):
                 team = "" if other is None else other.team
                 conversations.give_to_team(session, [conversation.id], team=team, now=now)
     counts = {**found.to_json(), "conversations": len(found.conversations)}

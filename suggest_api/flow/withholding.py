@@ -48,13 +48,13 @@ def find(session: Session, held: InService, query: Query, *, now: datetime) -> F
     return Found(candidates=withheld, frozen=(frozen, *drills))
 
 
-def topic_asked(desk: Desk, conversation: Conversation, text: str) -> str:
-    """What a customer's words are about; '' if nothing answers them, or no generation is there to tell."""
+def topic_asked(desk: Desk, conversation: Conversation, *texts: str) -> str:
+    """What a customer's words, oldest first, are about; '' if nothing answers them, or nothing is there to tell."""
     held = desk.generations.in_service
     if held is None:
         return ""
     query = Query(
-        texts=(text,),
+        texts=texts,
         channel=conversation.channel,
         locale=conversation.locale,
         use=Use.AGENT,
