@@ -17,7 +17,7 @@ from suggest_api.flow.assistant import converse
 from suggest_api.flow.coverage import sweep_questions
 from suggest_api.flow.delivery import deliver
 from suggest_api.flow.operating import checkpoint
-from suggest_api.flow.publishing import put_back, start_builder
+from suggest_api.flow.publishing import prune, put_back, start_builder
 from suggest_api.flow.reception import ingest
 from suggest_api.logs import configure, get_logger
 from suggest_api.storage import heartbeat, unit_of_work
@@ -123,7 +123,7 @@ class Worker:
         while not self._stop.is_set():
             try:
                 swept = sweep_questions(self._desk)
-                log.info("worker.swept", rows=swept)
+                log.info("worker.swept", rows=swept, candidates=prune(self._desk))
             except Exception as error:
                 log.warning("worker.sweep", error_class=type(error).__name__)
             self._stop.wait(SWEEP_SECONDS)

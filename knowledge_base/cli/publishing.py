@@ -1,4 +1,4 @@
-"""`firstline kb build`, `candidate`, `publish`, `publications` and `rollback`: what changes what is live."""
+"""`firstline kb build`, `candidate`, `publish`, `publications`, `rollback`, `prune`: what changes what is live."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from knowledge_base.cli.output import (
 )
 from knowledge_base.errors import ConfigurationError, GateRefused, StaleCandidate
 from knowledge_base.home import Home
+from knowledge_base.publish import pruning
 from knowledge_base.publish.comparing import nothing_accepted
 from knowledge_base.store.engine import read_session, write_session
 
@@ -47,6 +48,7 @@ def register(app: typer.Typer) -> None:
     app.command("publish")(publish_command)
     app.command("publications")(publications_command)
     app.command("rollback")(rollback_command)
+    app.command("prune")(prune_command)
 
 
 def build_command(
@@ -217,6 +219,38 @@ def rollback_command(
             "  To bring one back, reopen it in the console (Knowledge, the snippet's page): its words become"
             " a new draft, which goes through review and is published."
         )
+
+
+def prune_command(
+    days: Annotated[
+        int, typer.Option(min=0, help="Keep candidates that are younger.")
+    ] = pruning.KEEP_DAYS,
+    keep: Annotated[int, typer.Option(min=0, help="Keep so many, however old.")] = (
+        pruning.KEEP_NEWEST
+    ),
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List them; delete nothing.")] = False,
+    by: By = publish.SYSTEM,
+    as_json: AsJson = False,
+) -> None:
+    """Delete candidates that were never live and were set aside. A worker does the same once an hour.
+
+    What is live, what was ever published, and what may still be published stays.
+    """
+    home = Home.from_environment()
+    kept, now = {"keep_days": days, "keep_newest": keep}, datetime.now(UTC)
+    with failing_clearly(as_json=as_json), database(home) as engine:
+        if dry_run:
+            gone = publish.stale(home, engine, now=now, **kept)
+        else:
+            gone = publish.prune(home, engine, now=now, by=by, **kept)
+    freed = sum(one.size for one in gone)
+    if as_json:
+        print_json({"dry_run": dry_run, "bytes": freed, "candidates": [asdict(g) for g in gone]})
+        return
+    for one in gone:
+        typer.echo(f"{one.build_id}  made {one.made_at:%Y-%m-%d}, publication {one.publication}")
+    done = "would be deleted" if dry_run else "deleted"
+    typer.echo(f"{len(gone):,} candidates {done}, {freed / 1e6:,.1f} MB")
 
 
 def _accepted(context: typer.Context) -> publish.Accepted:

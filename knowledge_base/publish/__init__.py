@@ -37,6 +37,7 @@ from knowledge_base.publish.generations import (
     status,
 )
 from knowledge_base.publish.limits import Limits
+from knowledge_base.publish.pruning import Stale, prune, stale
 from knowledge_base.publish.returning import NotBack, not_back
 from knowledge_base.publish.switching import SYSTEM, adopt, recover, rollback
 from knowledge_base.store.publications import (
@@ -66,6 +67,7 @@ __all__ = [
     "Override",
     "Publication",
     "Source",
+    "Stale",
     "State",
     "StatusReport",
     "Tally",
@@ -84,11 +86,13 @@ __all__ = [
     "open_ranker",
     "prepare",
     "prepare_candidate",
+    "prune",
     "publish_ready",
     "recent",
     "recover",
     "report_of",
     "request",
     "rollback",
+    "stale",
     "status",
 ]

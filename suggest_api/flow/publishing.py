@@ -42,6 +42,14 @@ def put_back(desk: Desk) -> str | None:
     return build_id
 
 
+def prune(desk: Desk) -> int:
+    """Delete candidates that nobody will publish any more; returns how many went."""
+    gone = publish.prune(desk.settings.place, desk.engine, now=desk.clock())
+    for one in gone:
+        log.info("generation.deleted", build_id=one.build_id, publication=one.publication)
+    return len(gone)
+
+
 def start_builder(desk: Desk) -> subprocess.Popen[bytes] | None:
     """Build what was requested, and compare it, in another process; None when nothing is due.
 

@@ -49,7 +49,7 @@ def find(session: Session, held: InService, query: Query, *, now: datetime) -> F
 
 
 def topic_asked(desk: Desk, conversation: Conversation, *texts: str) -> str:
-    """What a customer's words, oldest first, are about; '' if nothing answers them, or nothing is there to tell."""
+    """What a customer's words, oldest first, are about; '' if nothing answers, or nothing is there to tell."""
     held = desk.generations.in_service
     if held is None:
         return ""

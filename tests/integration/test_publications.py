@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -439,3 +442,42 @@ def test_an_unexpected_error_while_building_is_kept_as_a_failure(
         prepare(home, sqlite_engine, number)
     with read_session(sqlite_engine) as session:
         assert publications.get(session, number).failure == "ZeroDivisionError"
+
+
+def test_only_candidates_that_nobody_will_publish_are_deleted(
+    home: Home, engine: Engine, live: str
+) -> None:
+    later = datetime.now(UTC) + timedelta(days=8)
+    made: list[str] = []
+    for hour in (7, 8, 9):
+        changed = replace(MORE, text=f"We wrap gifts from {hour}.")
+        approve(engine, changed)
+        made.append(prepare(home, engine, request(engine)).report.build_id)
+    for age, build_id in enumerate(reversed(made)):
+        moment = (datetime.now(UTC) - timedelta(hours=age)).timestamp()
+        os.utime(home.index / build_id, (moment, moment))
+    named = home.index / ("f" * 32)  # of another database perhaps: no publication names it
+    shutil.copytree(home.index / live, named)
+
+    def would(**kept: int) -> list[str]:
+        found = publish.stale(home, engine, now=later, **kept)
+        return [one.build_id for one in found]
+
+    assert would() == []  # the newest three stay
+    assert would(keep_newest=0) == [made[1], made[0]]  # not the one that may be published
+    assert would(keep_newest=1) == [made[0]]
+    assert would(keep_newest=0, keep_days=9) == []
+    with sealed.lock(home.index, BUILD_LOCK):  # somebody builds
+        assert publish.prune(home, engine, now=later, keep_newest=0) == ()
+    [gone] = publish.prune(home, engine, now=later, keep_newest=1, by="cy")
+    assert (gone.build_id, gone.size > 0) == (made[0], True)
+    assert not (home.index / made[0]).exists()
+    assert {path.name for path in home.index.iterdir() if path.is_dir()} == {
+        live, made[1], made[2], named.name,
+    }  # fmt: skip
+    with read_session(engine) as session:
+        entry = session.execute(select(AuditRow).order_by(AuditRow.seq.desc()).limit(1)).scalar()
+        assert entry is not None
+        assert (entry.actor, entry.action) == ("cy", "generation.delete")
+        assert entry.subject == f"generation:{made[0]}"
+    publish.rollback(home, engine, live, by="cy", now=NOW)
