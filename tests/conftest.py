@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
-from sqlalchemy import Engine, create_engine, make_url, text
+from argon2 import PasswordHasher
+from sqlalchemy import Engine
 
-from knowledge_base.store import migrate
+from knowledge_base.home import Home
+from knowledge_base.index.export import export_default
 from knowledge_base.store.engine import open_engine
+from suggest_api.access import service
+from tests.fixtures_generation import TEST_HOME
 from tests.postgres_server import PostgresServer, serve_postgres
+from tests.prepared import MIGRATED, Filling, PostgresTemplates, SqliteTemplates
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 
@@ -30,6 +34,18 @@ def clock() -> Callable[[], datetime]:
 @pytest.fixture
 def now() -> datetime:
     return NOW
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _cheap_password_hashes() -> Iterator[None]:
+    """argon2id with its smallest parameters: a real hash takes 64 MiB, and people sign in all over the tests.
+
+    What is used outside of tests is checked in tests/access.
+    """
+    cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(service, "_hasher", lambda: cheap)
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -59,6 +75,19 @@ def _is_loopback(host: str) -> bool:
 
 
 @pytest.fixture(scope="session")
+def encoders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the real encoder: FIRSTLINE_TEST_HOME's, or exported once for all test processes of a run."""
+    ready = Path(os.environ.get(TEST_HOME) or "none").absolute() / "encoders"
+    if (ready / "CURRENT").is_file():
+        return ready
+    folder = tmp_path_factory.getbasetemp()
+    home = Home.at((folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "exported")
+    # Whoever comes second waits for the first, and recognises what that one has exported.
+    export_default(home, environ={})
+    return home.encoders
+
+
+@pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """One real PostgreSQL for the whole run; without the program it skips (and fails when CI=true)."""
     with serve_postgres() as server:
@@ -72,20 +101,29 @@ def postgres_url(postgres_server: PostgresServer) -> str:
 
 
 @pytest.fixture(scope="session")
-def _migrated_template(postgres_server: PostgresServer) -> str:
-    """A database with all migrations, which PostgreSQL copies in some 50 ms for each test."""
-    name = "firstline_template"
-    _administer(postgres_server, f"CREATE DATABASE {name}")
-    engine = open_engine(postgres_server.url(name))
-    migrate.upgrade(engine)
-    engine.dispose()
-    return name
+def sqlite_templates(tmp_path_factory: pytest.TempPathFactory) -> SqliteTemplates:
+    return SqliteTemplates(tmp_path_factory.mktemp("sqlite-templates"))
+
+
+@pytest.fixture(scope="session")
+def postgres_templates(
+    tmp_path_factory: pytest.TempPathFactory, postgres_server: PostgresServer
+) -> Iterator[PostgresTemplates]:
+    templates = PostgresTemplates(tmp_path_factory.mktemp("postgres-templates"), postgres_server)
+    yield templates
+    templates.close()
 
 
 @pytest.fixture
-def empty_postgres(postgres_server: PostgresServer) -> Iterator[Engine]:
+def filling() -> Filling:
+    """What the databases of a test hold to begin with; a folder or a file of tests may want another one."""
+    return MIGRATED
+
+
+@pytest.fixture
+def empty_postgres(postgres_templates: PostgresTemplates) -> Iterator[Engine]:
     """An empty PostgreSQL database of its own."""
-    with _database(postgres_server, template="template1") as engine:
+    with postgres_templates.database(None) as engine:
         yield engine
 
 
@@ -106,16 +144,18 @@ def empty_engine(request: pytest.FixtureRequest) -> Engine:
 
 
 @pytest.fixture
-def sqlite_engine(empty_sqlite: Engine) -> Engine:
-    """A migrated SQLite file."""
-    migrate.upgrade(empty_sqlite)
+def sqlite_engine(
+    empty_sqlite: Engine, sqlite_templates: SqliteTemplates, filling: Filling
+) -> Engine:
+    """An SQLite file with the content, migrated at least."""
+    sqlite_templates.copy(filling, empty_sqlite)
     return empty_sqlite
 
 
 @pytest.fixture
-def postgres_engine(postgres_server: PostgresServer, _migrated_template: str) -> Iterator[Engine]:
-    """A migrated PostgreSQL database of its own."""
-    with _database(postgres_server, template=_migrated_template) as engine:
+def postgres_engine(postgres_templates: PostgresTemplates, filling: Filling) -> Iterator[Engine]:
+    """A PostgreSQL database of its own with the content, migrated at least."""
+    with postgres_templates.database(filling) as engine:
         yield engine
 
 
@@ -127,20 +167,9 @@ def engine(request: pytest.FixtureRequest) -> Engine:
     return migrated
 
 
-@contextmanager
-def _database(server: PostgresServer, *, template: str) -> Iterator[Engine]:
-    name = f"t_{uuid4().hex}"
-    _administer(server, f"CREATE DATABASE {name} TEMPLATE {template}")
-    engine = open_engine(server.url(name))
-    try:
-        yield engine
-    finally:
-        engine.dispose()
-        _administer(server, f"DROP DATABASE {name} WITH (FORCE)")
-
-
-def _administer(server: PostgresServer, statement: str) -> None:
-    engine = create_engine(make_url(server.url("postgres")), isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(statement))
-    engine.dispose()
+@pytest.fixture
+def filled_folder(request: pytest.FixtureRequest, engine: Engine, filling: Filling) -> Path:
+    """What filling the database of `engine` left in the folder, to read and to copy."""
+    name = "sqlite_templates" if engine.dialect.name == "sqlite" else "postgres_templates"
+    templates: SqliteTemplates | PostgresTemplates = request.getfixturevalue(name)
+    return templates.folder(filling)

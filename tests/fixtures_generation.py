@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +12,6 @@ import numpy as np
 from knowledge_base.home import Home
 from knowledge_base.index import generation, sealed
 from knowledge_base.index.encoder import Encoder, Vectors, load_current_encoder
-from knowledge_base.index.export import export_default
 from knowledge_base.index.generation import Generation
 from knowledge_base.index.progress import Progress, silent
 from knowledge_base.index.rows import collect
@@ -115,15 +113,36 @@ def shop() -> list[Revision]:
     ]
 
 
-def exported_home(folder: Path) -> Home:
-    """A home with the real encoder: FIRSTLINE_TEST_HOME's, linked, or exported into `folder` now."""
+def larger_shop() -> list[Revision]:
+    """Half a shop more than the five snippets, so that the ranking knows what it does not know."""
+    material = {
+        "payment.methods": (
+            "do you take paypal",
+            "can i pay with amex",
+            "which cards do you take",
+        ),
+        "account.password": ("i forgot my password", "cannot log in", "reset my login please"),
+        "jobs.apply": ("are you hiring", "how do i apply for a job", "any vacancies in your team"),
+        "size.guide": ("which size am i", "is there a size chart", "do your dresses run small"),
+        "newsletter.stop": ("stop emailing me", "unsubscribe me", "too many newsletters"),
+        "loyalty.points": (
+            "how many points have i",
+            "do points expire",
+            "when do i get my points",
+        ),
+    }
+    more = [
+        revision(key, title=key, examples=examples, revision_id=100 + number)
+        for number, (key, examples) in enumerate(material.items())
+    ]
+    return [*shop(), *more]
+
+
+def exported_home(folder: Path, encoders: Path) -> Home:
+    """A home in `folder` with the real encoder: `encoders` is what the fixture of this name gives."""
     home = Home.at(folder)
-    ready = os.environ.get(TEST_HOME)
-    if ready and (Path(ready) / "encoders" / "CURRENT").is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        home.encoders.symlink_to(Path(ready).absolute() / "encoders")
-    else:
-        export_default(home, environ={})
+    folder.mkdir(parents=True, exist_ok=True)
+    home.encoders.symlink_to(encoders)
     return home
 
 

@@ -115,6 +115,9 @@ def running(programs: Path, folder: Path, port: int, as_user: dict[str, Any]) ->
         "full_page_writes": "off",
         "synchronous_commit": "off",
         "max_connections": 60,
+        "autovacuum": "off",
+        "wal_level": "minimal",
+        "max_wal_senders": 0,
     }
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     with (folder / "log").open("wb") as log:

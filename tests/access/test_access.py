@@ -24,6 +24,7 @@ from suggest_api.storage.tables import ApiKeyRow, SessionRow, SignInRow
 from tests.conftest import NOW
 
 PASSWORD = "correct horse battery"
+REAL_HASHER = access._hasher  # before a fixture of all tests puts a cheap one in its place
 
 
 @pytest.fixture
@@ -57,6 +58,16 @@ class TestSessions:
             sign_in = session.scalars(select(SignInRow)).one()
         assert token not in (row.token_hash, row.csrf_token)
         assert sign_in.password_hash.startswith("$argon2id$")
+
+    def test_a_hash_costs_what_rfc_9106_recommends_and_replaces_a_cheaper_one(
+        self, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(access, "_hasher", REAL_HASHER)
+        assert signed_in(engine)  # against the cheap hash that all tests use
+        with unit_of_work.read(engine) as session:
+            sign_in = session.scalars(select(SignInRow)).one()
+        assert sign_in.password_hash.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+        assert signed_in(engine)
 
     def test_each_sign_in_is_another_session(self, engine: Engine) -> None:
         first, second = signed_in(engine), signed_in(engine)

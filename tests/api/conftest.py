@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +15,7 @@ from starlette.testclient import TestClient
 
 from knowledge_base import publish
 from knowledge_base.home import Home
-from knowledge_base.policy import Policy, load_policy
+from knowledge_base.policy import Policy
 from knowledge_base.snippet import Revision, SnippetContent
 from knowledge_base.store.repository import (
     add_revision,
@@ -34,6 +35,8 @@ from suggest_api.storage import unit_of_work
 from suggest_api.suggestions.service import GenerationHolder
 from tests.conftest import NOW
 from tests.fixtures_generation import CONTENT
+from tests.prepared import Filling
+from tests.starter_policy import starter_policy
 from tests.tiny_encoder import install
 
 EXTRA = {
@@ -84,11 +87,6 @@ class Service:
         return answer.json()
 
 
-@pytest.fixture(scope="session")
-def starter_policy() -> Policy:
-    return load_policy()
-
-
 def publish_revision(engine: Engine, content: SnippetContent, *, policy: Policy) -> Revision:
     """Ana writes it, Noor approves it, and everything approved is published."""
     with unit_of_work.write(engine) as session:
@@ -113,22 +111,35 @@ def home(tmp_path: Path) -> Home:
     return Home.at(tmp_path / "home")
 
 
-@pytest.fixture
-def desk(engine: Engine, home: Home, starter_policy: Policy) -> Desk:
-    """A small shop's knowledge base, approved and built."""
+def _shop(engine: Engine, folder: Path) -> None:
+    """A small shop's knowledge base, approved and built; its home is left in the folder."""
+    home = Home.at(folder / "home")
     texts: list[str] = []
     for content in contents():
-        publish_revision(engine, content, policy=starter_policy)
+        publish_revision(engine, content, policy=starter_policy())
         texts += [content.title, content.text, *content.examples]
-    encoder = install(home, texts)
-    publish.build(home, engine, now=NOW, encoder=encoder)
+    publish.build(home, engine, now=NOW, encoder=install(home, texts))
+
+
+SHOP = Filling("shop", _shop)
+
+
+@pytest.fixture
+def filling() -> Filling:
+    return SHOP
+
+
+@pytest.fixture
+def desk(engine: Engine, filled_folder: Path, home: Home) -> Desk:
+    """The small shop, with an encoder and an index of its own."""
+    shutil.copytree(filled_folder / "home", home.root)
     generations = GenerationHolder(home)
     generations.refresh(force=True)
     return Desk(
         settings=Settings(home=home.root, demo=True),
         engine=engine,
         clock=Ticking(),
-        policy=starter_policy,
+        policy=starter_policy(),
         generations=generations,
         metrics=Metrics(),
         channels={},

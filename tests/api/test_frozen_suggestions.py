@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from knowledge_base.policy import Policy
 from knowledge_base.snippet import SnippetContent
 from suggest_api import flow
 from suggest_api.storage import unit_of_work
 from tests.api.conftest import Service, contents, publish_revision
 from tests.conftest import NOW
+from tests.starter_policy import starter_policy
 
 OPENING = "when do you open"
 RETURN = "how do i send this back"
@@ -24,12 +24,12 @@ HOLDING = (
 
 
 @pytest.fixture
-def desk_service(service: Service, starter_policy: Policy) -> Service:
+def desk_service(service: Service) -> Service:
     """The opening hours have a topic of their own."""
     for content in contents():
         if content.key in ("stores.hours", "returns.how"):
             told: SnippetContent = replace(content, topic=content.key.split(".")[0])
-            publish_revision(service.desk.engine, told, policy=starter_policy)
+            publish_revision(service.desk.engine, told, policy=starter_policy())
     return service
 
 

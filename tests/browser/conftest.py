@@ -21,7 +21,6 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, s
 from knowledge_base import publish
 from knowledge_base.exchange import import_file
 from knowledge_base.home import Home
-from knowledge_base.policy import load_policy
 from knowledge_base.store.engine import open_engine, write_session
 from suggest_api.access import service as access
 from suggest_api.demo import parts, seed
@@ -29,6 +28,7 @@ from suggest_api.demo.parts import Part
 from suggest_api.settings import Settings
 from tests.crash.home import own_settings
 from tests.fixtures_generation import TEST_HOME, exported_home
+from tests.starter_policy import starter_policy
 
 ROOT = Path(__file__).parents[2]
 CONTENT = ROOT / "knowledge_base" / "content" / "snippets"
@@ -148,7 +148,9 @@ def window(chromium: Browser) -> Iterator[OpenWindow]:
 
 
 @pytest.fixture(scope="session")
-def prepared_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+def prepared_home(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Home:
     """Database, people, starter content and generation; the encoder and index of a set-up home are used again."""
     folder = tmp_path_factory.mktemp("browser") / "home"
     for ready in filter(None, (os.environ.get(TEST_HOME), ROOT / ".firstline")):
@@ -158,9 +160,11 @@ def prepared_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
             if (Path(ready) / "index").is_dir():
                 shutil.copytree(Path(ready) / "index", folder / "index")
             break
-    home = Home.at(folder) if folder.is_dir() else exported_home(folder)
+    if not folder.is_dir():
+        exported_home(folder, request.getfixturevalue("encoders"))
+    home = Home.at(folder)
     now = datetime.now(UTC)
-    policy = load_policy()
+    policy = starter_policy()
     engine = open_engine(home.database_url)
     seed.seed(engine, home, now=now)
     with write_session(engine) as session:

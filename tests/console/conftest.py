@@ -21,7 +21,6 @@ from starlette.testclient import TestClient
 
 from knowledge_base import publish
 from knowledge_base.home import Home
-from knowledge_base.policy import load_policy
 from knowledge_base.store import migrate
 from knowledge_base.store.engine import open_engine
 from suggest_api.access import service as access
@@ -31,6 +30,7 @@ from suggest_api.storage import unit_of_work
 from tests.api.conftest import contents, publish_revision
 from tests.conftest import NOW
 from tests.doubles.desk import Parts, build
+from tests.starter_policy import starter_policy
 from tests.tiny_encoder import install
 
 PASSWORD = "a long pass phrase"
@@ -124,7 +124,7 @@ def console_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = Home.at(folder)
     engine = open_engine(home.database_url)
     migrate.upgrade(engine)
-    policy = load_policy()
+    policy = starter_policy()
     texts: list[str] = []
     for content in contents():
         publish_revision(engine, content, policy=policy)

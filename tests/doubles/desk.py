@@ -8,7 +8,6 @@ import hmac
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -18,7 +17,6 @@ from pydantic import SecretStr
 from sqlalchemy import Engine, text
 
 from knowledge_base.home import Home
-from knowledge_base.policy import Policy, load_policy
 from knowledge_base.snippet import SnippetContent
 from knowledge_base.store.people import ensure_person
 from knowledge_base.store.repository import (
@@ -41,6 +39,7 @@ from suggest_api.settings import Account, Settings
 from suggest_api.storage import unit_of_work
 from suggest_api.suggestions.service import GenerationHolder
 from tests.doubles.network import SECRET
+from tests.starter_policy import starter_policy
 
 CONTENT = Path(__file__).parents[2] / "knowledge_base" / "content" / "snippets"
 START = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -189,7 +188,7 @@ def build(
         settings=Settings(home=tmp, accounts=(account,), demo=True, **settings),
         engine=engine,
         clock=ticking,
-        policy=_policy(),
+        policy=starter_policy(),
         generations=GenerationHolder(Home.at(tmp)),
         metrics=Metrics(),
         channels=all_channels(),
@@ -199,12 +198,6 @@ def build(
         for person in (AGENT, "Kim"):
             ensure_person(session, person, now=START)
     return Parts(desk=desk, clock=ticking)
-
-
-@cache
-def _policy() -> Policy:
-    """The packs, read once: they are frozen, and reading them takes longer than most tests."""
-    return load_policy()
 
 
 def approve_assistant(parts: Parts) -> None:

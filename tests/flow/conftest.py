@@ -11,6 +11,17 @@ from sqlalchemy import Engine
 from tests.doubles.desk import Parts, approve_assistant, build
 from tests.doubles.network import Network, running_network
 from tests.doubles.rasa import Rasa, running_rasa
+from tests.prepared import Filling
+
+WITH_ASSISTANT = Filling(
+    "assistant", lambda engine, folder: approve_assistant(build(engine, folder))
+)
+
+
+@pytest.fixture
+def filling() -> Filling:
+    """Two people, and what the assistant may say, approved."""
+    return WITH_ASSISTANT
 
 
 @pytest.fixture
@@ -27,6 +38,4 @@ def rasa() -> Iterator[Rasa]:
 
 @pytest.fixture
 def parts(engine: Engine, network: Network, rasa: Rasa, tmp_path: Path) -> Parts:
-    built = build(engine, tmp_path, send_url=network.url, bot_url=rasa.url, bot_deadline=0.5)
-    approve_assistant(built)
-    return built
+    return build(engine, tmp_path, send_url=network.url, bot_url=rasa.url, bot_deadline=0.5)

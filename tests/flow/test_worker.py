@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 
 from knowledge_base.store import audit
 from suggest_api.storage import heartbeat, unit_of_work
-from tests.doubles.desk import Parts, approve_assistant, build
+from tests.doubles.desk import Parts, build
 from tests.doubles.network import Answer, Arrival, Network, running_network
 from tests.doubles.rasa import Rasa, running_rasa, say
 
@@ -43,7 +43,6 @@ def rasa() -> Iterator[Rasa]:
 def live(engine: Engine, network: Network, rasa: Rasa, tmp_path: Path) -> Parts:
     """A desk on the wall clock, whose worker is somebody else."""
     parts = build(engine, tmp_path, send_url=network.url, bot_url=rasa.url)
-    approve_assistant(parts)
     object.__setattr__(parts.desk, "clock", lambda: datetime.now(UTC))
     parts.clock = parts.desk.clock  # type: ignore[assignment] # the tests only read it
     return parts

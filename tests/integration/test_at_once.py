@@ -22,7 +22,6 @@ from sqlalchemy import Engine, text
 
 from knowledge_base import publish
 from knowledge_base.home import Home
-from knowledge_base.policy import load_policy
 from suggest_api import flow
 from suggest_api.access.model import Scope
 from suggest_api.access.service import create_key
@@ -32,6 +31,7 @@ from tests.api.conftest import contents, publish_revision
 from tests.doubles.desk import Parts, approve_assistant, build, message, sign
 from tests.doubles.network import SECRET, Answer, Arrival, Network, running_network
 from tests.doubles.rasa import running_rasa, say
+from tests.starter_policy import starter_policy
 from tests.tiny_encoder import install
 
 SAID, HELD = "stores.hours", "gift_cards.balance"
@@ -110,7 +110,7 @@ class Running:
 def running(engine: Engine, tmp_path: Path) -> Iterator[Running]:
     """A small shop with its assistant, served by two processes and one worker, with customers and agents."""
     home = Home.at(tmp_path / "home")
-    policy = load_policy()
+    policy = starter_policy()
     texts: list[str] = []
     for content in contents():
         topic = content.key.split(".")[0]

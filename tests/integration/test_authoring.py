@@ -18,12 +18,13 @@ from knowledge_base.errors import (
     SamePerson,
     WorkflowError,
 )
-from knowledge_base.policy import Policy, load_policy
+from knowledge_base.policy import Policy
 from knowledge_base.snippet import Revision, SnippetContent, Status
 from knowledge_base.store import audit, repository, review
 from knowledge_base.store.engine import read_session, write_session
 from knowledge_base.workflow import REVERIFY_AFTER
 from tests.conftest import NOW
+from tests.starter_policy import starter_policy
 
 HELLO = SnippetContent(key="shop.hours", text="We open at nine.", topic="shop")
 DAY = timedelta(days=1)
@@ -31,7 +32,7 @@ DAY = timedelta(days=1)
 
 @pytest.fixture(scope="module")
 def policy() -> Policy:
-    return load_policy()
+    return starter_policy()
 
 
 def save(

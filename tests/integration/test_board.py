@@ -12,18 +12,19 @@ from knowledge_base.curation import authoring
 from knowledge_base.curation.board import PAGE_SIZE, Board, BoardFilter, Column, board, choices
 from knowledge_base.curation.queue import review_queue
 from knowledge_base.curation.verification import reverify
-from knowledge_base.policy import Policy, load_policy
+from knowledge_base.policy import Policy
 from knowledge_base.snippet import Revision, SnippetContent
 from knowledge_base.store import repository, review
 from knowledge_base.store.engine import read_session, write_session
 from tests.conftest import NOW
+from tests.starter_policy import starter_policy
 
 LATER = NOW + timedelta(days=80)
 
 
 @pytest.fixture(scope="module")
 def policy() -> Policy:
-    return load_policy()
+    return starter_policy()
 
 
 def content(key: str, text: str = "We open at nine.", **more) -> SnippetContent:

@@ -14,10 +14,10 @@ from knowledge_base.cli import kb_app
 from knowledge_base.curation.paths_file import MAX_BYTES, read_paths
 from knowledge_base.errors import UnreadableFile
 from knowledge_base.home import Home
-from knowledge_base.policy import load_policy
 from knowledge_base.snippet import SnippetContent
 from knowledge_base.store import migrate, repository
 from knowledge_base.store.engine import open_engine, write_session
+from tests.starter_policy import starter_policy
 
 STARTER = Path(__file__).parents[2] / "knowledge_base" / "content" / "review_paths.yaml"
 
@@ -48,7 +48,7 @@ def live(key: str, *, days_ago: int) -> None:
     with write_session(engine) as session:
         draft = repository.add_revision(session, content, author="ana", now=then)
         repository.submit(session, draft.id, by="ana", now=then)
-        repository.approve(session, draft.id, by="bo", now=then, policy=load_policy())
+        repository.approve(session, draft.id, by="bo", now=then, policy=starter_policy())
         repository.go_live(session, [*(r.id for r in repository.all_live(session)), draft.id])
     engine.dispose()
 

@@ -37,9 +37,9 @@ pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """A home with the real encoder, exported once for this module."""
-    return exported_home(tmp_path_factory.mktemp("encoder") / "home")
+def home(tmp_path_factory: pytest.TempPathFactory, encoders: Path) -> Home:
+    """A home with the real encoder."""
+    return exported_home(tmp_path_factory.mktemp("encoder") / "home", encoders)
 
 
 @pytest.fixture(scope="module")

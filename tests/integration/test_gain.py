@@ -13,7 +13,6 @@ from typer.testing import CliRunner
 
 from knowledge_base import publish
 from knowledge_base.home import Home
-from knowledge_base.index.encoder import load_current_encoder
 from knowledge_base.ranking import Ranker
 from knowledge_base.similarity import space
 from knowledge_base.similarity.estimate import cross_fitted, estimate_gain
@@ -23,8 +22,9 @@ from suggest_api.coverage import repository
 from suggest_api.coverage.model import Unanswered, asked_key
 from suggest_api.storage import unit_of_work
 from suggest_api.values import Abstention, Use
-from tests.fixtures_generation import build, exported_home, revision, shop
-from tests.integration.test_gaps import PARKING, VEGAN, asked, find, more
+from tests.fixtures_generation import build, revision
+from tests.fixtures_generation import larger_shop as revisions
+from tests.integration.test_gaps import PARKING, VEGAN, asked, find
 
 MORE_PARKING = (
     "any parking spaces near you",
@@ -38,15 +38,8 @@ ELSE = ("what is your favourite film", "who won the match", "how tall is the que
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = exported_home(Path(tmp_path_factory.mktemp("gain")) / "home")
-    build(home, [*shop(), *more()], load_current_encoder(home))
-    return home.root
-
-
-@pytest.fixture(scope="module")
-def ranker(place: Path) -> Ranker:
-    return publish.open_ranker(Home.at(place))
+def ranker(larger_shop: Home) -> Ranker:
+    return publish.open_ranker(larger_shop)
 
 
 def test_the_estimate_asks_nearly_what_a_real_build_would_answer(
@@ -54,9 +47,9 @@ def test_the_estimate_asks_nearly_what_a_real_build_would_answer(
 ) -> None:
     phrasings = [*PARKING, *MORE_PARKING[:2]]
     extended = Extended.learn(ranker, phrasings, space.positions(ranker, phrasings))
-    home = exported_home(tmp_path / "home")
     new = revision("new.parking", title="", text="", examples=phrasings, revision_id=900)
-    real = Ranker(build(home, [*shop(), *more(), new], ranker.encoder), ranker.encoder)
+    built = build(Home.at(tmp_path / "home"), [*revisions(), new], ranker.encoder)
+    real = Ranker(built, ranker.encoder)
     questions = [*MORE_PARKING[2:], *VEGAN, *ELSE, "when do you open", "i forgot my password"]
     vectors = space.positions(ranker, questions)
     agreeing = 0
@@ -107,9 +100,9 @@ def test_the_estimate_counts_its_own_and_others_questions(ranker: Ranker) -> Non
 
 @pytest.fixture
 def home_with_questions(
-    sqlite_engine: Engine, place: Path, monkeypatch: pytest.MonkeyPatch
+    sqlite_engine: Engine, larger_shop: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("FIRSTLINE_HOME", str(place))
+    monkeypatch.setenv("FIRSTLINE_HOME", str(larger_shop.root))
     monkeypatch.setenv("FIRSTLINE_DATABASE_URL", str(sqlite_engine.url))
     now = datetime.now(UTC)
     with unit_of_work.write(sqlite_engine) as session:

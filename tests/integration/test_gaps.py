@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from knowledge_base.index.encoder import load_current_encoder
+from knowledge_base import publish
+from knowledge_base.home import Home
 from knowledge_base.ranking import Ranker
 from knowledge_base.similarity.gaps import Asked, GapReport, choose_phrasings, find_gaps
 from knowledge_base.similarity.prefill import prefill
-from knowledge_base.snippet import KEY_PATTERN, Revision
+from knowledge_base.snippet import KEY_PATTERN
 from tests.conftest import NOW
-from tests.fixtures_generation import build, exported_home, revision, shop
 
 PARKING = (
     "is there parking at your shops",
@@ -32,34 +31,8 @@ VEGAN = (
 
 
 @pytest.fixture(scope="module")
-def ranker(tmp_path_factory: pytest.TempPathFactory) -> Ranker:
-    home = exported_home(Path(tmp_path_factory.mktemp("gaps")) / "home")
-    encoder = load_current_encoder(home)
-    # Half a shop more than the five snippets, so that the ranking knows what it does not know.
-    return Ranker(build(home, [*shop(), *more()], encoder), encoder)
-
-
-def more() -> list[Revision]:
-    material = {
-        "payment.methods": (
-            "do you take paypal",
-            "can i pay with amex",
-            "which cards do you take",
-        ),
-        "account.password": ("i forgot my password", "cannot log in", "reset my login please"),
-        "jobs.apply": ("are you hiring", "how do i apply for a job", "any vacancies in your team"),
-        "size.guide": ("which size am i", "is there a size chart", "do your dresses run small"),
-        "newsletter.stop": ("stop emailing me", "unsubscribe me", "too many newsletters"),
-        "loyalty.points": (
-            "how many points have i",
-            "do points expire",
-            "when do i get my points",
-        ),
-    }
-    return [
-        revision(key, title=key, examples=examples, revision_id=100 + number)
-        for number, (key, examples) in enumerate(material.items())
-    ]
+def ranker(larger_shop: Home) -> Ranker:
+    return publish.open_ranker(larger_shop)
 
 
 def asked(texts: tuple[str, ...], *, days_ago: float = 1, agent: bool = True) -> list[Asked]:

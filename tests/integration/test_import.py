@@ -12,12 +12,13 @@ from sqlalchemy import Engine, text
 from knowledge_base import exchange
 from knowledge_base.errors import ImportRefused, PolicyBlocked, SamePerson, StaleRevision
 from knowledge_base.exchange import ImportReport
-from knowledge_base.policy import Policy, load_policy
+from knowledge_base.policy import Policy
 from knowledge_base.snippet import Status
 from knowledge_base.store import audit, repository
 from knowledge_base.store.batch import newest_revisions
 from knowledge_base.store.engine import read_session, write_session
 from tests.small_policy import small_policy
+from tests.starter_policy import starter_policy
 
 STARTER = Path(exchange.__file__).parents[1] / "content" / "snippets"
 POLICY = small_policy()
@@ -256,7 +257,7 @@ def test_the_starter_content_comes_in_whole(engine: Engine, tmp_path: Path, now:
         report = exchange.import_file(
             session,
             tmp_path / "snippets",
-            policy=load_policy(),
+            policy=starter_policy(),
             author="Ana",
             approve_as="Bo",
             now=now,
@@ -264,7 +265,7 @@ def test_the_starter_content_comes_in_whole(engine: Engine, tmp_path: Path, now:
     assert len(report.approved) == report.rows >= 120
     assert report.phrasings >= 6 * 120
     with read_session(engine) as session:
-        assert exchange.lint(session, policy=load_policy(), now=now).findings == ()
+        assert exchange.lint(session, policy=starter_policy(), now=now).findings == ()
 
 
 def test_lint_judges_with_the_policy_of_today(desk: Desk) -> None:

@@ -12,12 +12,13 @@ from sqlalchemy.orm import Session
 from knowledge_base import publish as publish_module
 from knowledge_base.errors import NotFound, WorkflowError
 from knowledge_base.home import Home
-from knowledge_base.policy import Policy, load_policy
+from knowledge_base.policy import Policy
 from knowledge_base.snippet import Revision, SnippetContent, Status
 from knowledge_base.store import audit, merges, repository
 from knowledge_base.store.engine import read_session, write_session
 from knowledge_base.store.tables import AuditRow
 from tests.conftest import NOW
+from tests.starter_policy import starter_policy
 from tests.tiny_encoder import install
 
 SECOND = (
@@ -28,7 +29,7 @@ SECOND = (
 
 @pytest.fixture(scope="module")
 def policy() -> Policy:
-    return load_policy()
+    return starter_policy()
 
 
 @pytest.fixture

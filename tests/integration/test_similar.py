@@ -15,7 +15,6 @@ from typer.testing import CliRunner
 from knowledge_base import publish
 from knowledge_base.cli import kb_app
 from knowledge_base.home import Home
-from knowledge_base.policy import load_policy
 from knowledge_base.ranking import Ranker
 from knowledge_base.similarity.alike import find_similar, open_revisions
 from knowledge_base.similarity.duplicates import find_duplicates
@@ -24,6 +23,7 @@ from knowledge_base.store import migrate, repository
 from knowledge_base.store.engine import open_engine, read_session, write_session
 from tests.conftest import NOW
 from tests.fixtures_generation import CONTENT, exported_home
+from tests.starter_policy import starter_policy
 
 TWIN = SnippetContent(
     key="returns.period",
@@ -51,11 +51,13 @@ PARKING = SnippetContent(
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Home, Engine, Ranker]]:
-    home = exported_home(Path(tmp_path_factory.mktemp("similar")) / "home")
+def shop(
+    tmp_path_factory: pytest.TempPathFactory, encoders: Path
+) -> Iterator[tuple[Home, Engine, Ranker]]:
+    home = exported_home(Path(tmp_path_factory.mktemp("similar")) / "home", encoders)
     engine = open_engine(home.database_url)
     migrate.upgrade(engine)
-    policy = load_policy()
+    policy = starter_policy()
     with write_session(engine) as session:
         for content in (*small_shop(), TWIN, GERMAN):
             made = repository.add_revision(session, content, author="Ana", now=NOW)

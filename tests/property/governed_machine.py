@@ -25,7 +25,7 @@ from knowledge_base.curation import authoring, verification
 from knowledge_base.errors import FirstlineError
 from knowledge_base.home import Home
 from knowledge_base.index.encoder import Encoder, load_current_encoder
-from knowledge_base.policy import Policy, load_policy
+from knowledge_base.policy import Policy
 from knowledge_base.snippet import SnippetContent
 from knowledge_base.store import audit, migrate, repository, review
 from knowledge_base.store.engine import open_engine, read_session, write_session
@@ -37,6 +37,7 @@ from suggest_api.suggestions.service import GenerationHolder
 from suggest_api.values import Author, Facts, Message, SuggestionRequest, Use
 from tests.conftest import NOW
 from tests.fixtures_generation import CONTENT
+from tests.starter_policy import starter_policy
 from tests.tiny_encoder import install
 
 # Snippets that the team works on, with their topics; the others of the small shop stay as they are.
@@ -80,7 +81,7 @@ class Clock:
 
 @cache
 def policy() -> Policy:
-    return load_policy()
+    return starter_policy()
 
 
 @cache

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from knowledge_base.masking import MOST_KEPT, Masker, without_marks
-from knowledge_base.policy import load_policy
 from knowledge_base.wording import clean_customer_text
+from tests.starter_policy import starter_policy
 
 WORDS = (
     "where",
@@ -34,7 +34,7 @@ SEPARATORS = ("", " ", "-", ".", " - ", "/", "  ", " . ")
 
 @cache
 def masker() -> Masker:
-    return Masker(load_policy())
+    return Masker(starter_policy())
 
 
 def mask(text: str, **known: object) -> str:
@@ -188,7 +188,7 @@ def test_the_words_beside_the_marks_are_what_is_left() -> None:
 
 
 def test_a_rule_that_fails_lets_nothing_be_kept() -> None:
-    policy = load_policy()
+    policy = starter_policy()
     broken = [r for r in policy.rules if r.id == "PII-EMAIL"]
 
     def fail(_judged: object) -> object:

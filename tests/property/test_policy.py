@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from knowledge_base.policy import Judged, Outcome, Rule, Verdict, judge, load_policy
+from knowledge_base.policy import Judged, Outcome, Rule, Verdict, judge
 from knowledge_base.wording.characters import CUSTOMER_CAP
+from tests.starter_policy import starter_policy
 
-POLICY = load_policy()
+POLICY = starter_policy()
 RULES = {rule.id: rule for rule in POLICY.rules}
 EXAMPLES = [text for rule in POLICY.rules for text in (*rule.must_flag, *rule.must_pass)]
 

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 import yaml
 
-from knowledge_base.policy import Outcome, judge, load_policy
+from knowledge_base.policy import Outcome, judge
 from knowledge_base.wording import fill
+from tests.starter_policy import starter_policy
 
 ROOT = Path(__file__).parents[2]
-POLICY = load_policy()
+POLICY = starter_policy()
 SNIPPETS: list[dict[str, Any]] = [
     entry
     for path in sorted((ROOT / "knowledge_base" / "content" / "snippets").glob("*.yaml"))

@@ -19,10 +19,10 @@ from knowledge_base.policy import (
     Severity,
     Verdict,
     judge,
-    load_policy,
 )
+from tests.starter_policy import starter_policy
 
-POLICY = load_policy()
+POLICY = starter_policy()
 GOOD = "Thanks for waiting. We are checking your order now."
 
 

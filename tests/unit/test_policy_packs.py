@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from knowledge_base.policy import Judged, Outcome, Policy, Rule, Severity, judge, load_policy
+from knowledge_base.policy import Judged, Outcome, Policy, Rule, Severity, judge
 from knowledge_base.policy.loader import FEWEST_EXAMPLES
+from tests.starter_policy import starter_policy
 
-POLICY: Policy = load_policy()
+POLICY: Policy = starter_policy()
 CONTENT = Path(__file__).parents[2] / "knowledge_base" / "content"
 
 

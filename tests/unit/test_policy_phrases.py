@@ -11,8 +11,9 @@ from knowledge_base.policy import Judged, Policy, Switches, judge, load_policy
 from knowledge_base.policy.detectors import Settings, SettingsError
 from knowledge_base.policy.phrases import PhraseTable, forms
 from knowledge_base.policy.says import says
+from tests.starter_policy import starter_policy
 
-POLICY = load_policy()
+POLICY = starter_policy()
 
 
 def _found(phrase: str, text: str, **sets: list[str]) -> list[str]:

@@ -9,11 +9,12 @@ import pytest
 import regex
 import yaml
 
-from knowledge_base.policy import Judged, Outcome, judge, load_policy
+from knowledge_base.policy import Judged, Outcome, judge
 from knowledge_base.policy.disguises import plain_word, segmented, vocabulary
 from knowledge_base.policy.numerals import runs
+from tests.starter_policy import starter_policy
 
-POLICY = load_policy()
+POLICY = starter_policy()
 PACKS = Path(__file__).parents[2] / "knowledge_base" / "content" / "policy"
 
 

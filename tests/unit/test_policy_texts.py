@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from knowledge_base.policy import Judged, load_policy
+from knowledge_base.policy import Judged
 from tests.benchmarks.policy_fuzz import fuzz
 from tests.benchmarks.policy_mutants import mutants, read_rules, report_of
 from tests.benchmarks.policy_pins import proposals, read_pins, severities, wordings
+from tests.starter_policy import starter_policy
 
-POLICY = load_policy()
+POLICY = starter_policy()
 RULES = {rule.id: rule for rule in POLICY.rules}
 
 

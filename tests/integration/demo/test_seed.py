@@ -11,7 +11,6 @@ from sqlalchemy import Engine
 
 from knowledge_base.errors import ConfigurationError
 from knowledge_base.home import Home
-from knowledge_base.policy import load_policy
 from knowledge_base.snippet import SnippetContent
 from knowledge_base.store import repository, review
 from suggest_api.access import service as access
@@ -19,6 +18,7 @@ from suggest_api.access.model import CURATOR_ROLES, Scope
 from suggest_api.demo import secrets_file, seed
 from suggest_api.errors import NotAllowed, NotAuthenticated
 from suggest_api.storage import unit_of_work
+from tests.starter_policy import starter_policy
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 LATER = NOW + timedelta(days=1)
@@ -54,7 +54,7 @@ def test_sensitive_topics_get_their_path_once_there_is_content(
     with unit_of_work.write(empty_sqlite) as session:
         draft = repository.add_revision(session, content, author="maya", now=NOW)
         repository.submit(session, draft.id, by="maya", now=NOW)
-        repository.approve(session, draft.id, by="tomas", now=NOW, policy=load_policy())
+        repository.approve(session, draft.id, by="tomas", now=NOW, policy=starter_policy())
     assert seed.set_review_paths(empty_sqlite, now=NOW) == ["complaints", "safety"]
     with unit_of_work.write(empty_sqlite) as session:
         review.set_path(session, "safety", ["legal"], by="ruth", now=NOW)
