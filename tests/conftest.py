@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from ipaddress import ip_address
@@ -21,8 +22,16 @@ from suggest_api.access import service
 from tests.fixtures_generation import TEST_HOME
 from tests.postgres_server import PostgresServer, serve_postgres
 from tests.prepared import MIGRATED, Filling, PostgresTemplates, SqliteTemplates
+from tests.scratch import in_memory
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+
+
+def pytest_configure() -> None:
+    """Put temporary files where they cost least; a TMPDIR that somebody chose is left alone."""
+    if "TMPDIR" not in os.environ and (folder := in_memory()):
+        os.environ["TMPDIR"] = str(folder)  # for the other test processes and all that they start
+        tempfile.tempdir = None
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ from suggest_api.storage import unit_of_work
 from suggest_api.suggestions.service import GenerationHolder
 from tests.conftest import NOW
 from tests.fixtures_generation import CONTENT
-from tests.prepared import Filling
+from tests.prepared import MIGRATED, Filling
 from tests.starter_policy import starter_policy
 from tests.tiny_encoder import install
 
@@ -125,8 +125,9 @@ SHOP = Filling("shop", _shop)
 
 
 @pytest.fixture
-def filling() -> Filling:
-    return SHOP
+def filling(request: pytest.FixtureRequest) -> Filling:
+    """The shop for whoever asks for the desk."""
+    return SHOP if "desk" in request.fixturenames else MIGRATED
 
 
 @pytest.fixture
