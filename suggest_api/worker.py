@@ -16,7 +16,7 @@ from suggest_api.flow.assigning import Assigner
 from suggest_api.flow.assistant import converse
 from suggest_api.flow.coverage import sweep_questions
 from suggest_api.flow.delivery import deliver
-from suggest_api.flow.operating import checkpoint
+from suggest_api.flow.operating import checkpoint, record_offers
 from suggest_api.flow.publishing import prune, put_back, start_builder
 from suggest_api.flow.reception import ingest
 from suggest_api.logs import configure, get_logger
@@ -35,6 +35,8 @@ CHECKPOINT_LOOK_SECONDS = 20.0
 PUBLISH_LOOK_SECONDS = 0.5
 # Seconds between two looks at who waits about something frozen: its team learns of it within 2 seconds.
 ASSIGN_SECONDS = 1.0
+# Seconds until the audit chain has what was offered; until then only the proof's own hash guards it.
+RECORD_SECONDS = 5.0
 # Seconds before another builder is started after one that did not come to its end.
 BUILDER_PAUSE_SECONDS = 30.0
 FINDING = 1  # exit code of a builder whose candidate was refused or could not be built
@@ -59,7 +61,8 @@ class Worker:
             threading.Thread(target=self._beat, name="heartbeat", daemon=True),
             threading.Thread(target=self._sweep, name="sweep", daemon=True),
             threading.Thread(target=self._publish, name="publish", daemon=True),
-            threading.Thread(target=self._assign, name="assign", daemon=True),
+            self._every("assign", ASSIGN_SECONDS, Assigner(desk).step),
+            self._every("record", RECORD_SECONDS, lambda: record_offers(desk)),
         ]
         if settings.checkpoint_minutes:
             sign = threading.Thread(target=self._checkpoint, name="checkpoint", daemon=True)
@@ -96,6 +99,19 @@ class Worker:
     def _thread(self, name: str, step: Callable[[Desk], bool]) -> threading.Thread:
         # Daemons: a send that hangs beyond the drain must not keep the process.
         return threading.Thread(target=self._loop, args=(name, step), name=name, daemon=True)
+
+    def _every(self, name: str, seconds: float, step: Callable[[], object]) -> threading.Thread:
+        """A thread that takes a step now and then, whatever became of the one before."""
+
+        def again() -> None:
+            while not self._stop.wait(seconds):
+                try:
+                    step()
+                except Exception as error:
+                    log.error("worker.failed", loop=name, error_class=type(error).__name__)
+                    self._stop.wait(PAUSE_SECONDS)
+
+        return threading.Thread(target=again, name=name, daemon=True)
 
     def _loop(self, name: str, step: Callable[[Desk], bool]) -> None:
         while not self._stop.is_set():
@@ -149,16 +165,6 @@ class Worker:
         if builder is not None:
             builder.terminate()  # another worker finds the publication and begins again
             builder.wait()
-
-    def _assign(self) -> None:
-        """Gives who waits about something frozen to its team, where no hand-over named a topic."""
-        assigner = Assigner(self._desk)
-        while not self._stop.wait(ASSIGN_SECONDS):
-            try:
-                assigner.step()
-            except Exception as error:
-                log.error("worker.failed", loop="assign", error_class=type(error).__name__)
-                self._stop.wait(PAUSE_SECONDS)
 
     def _checkpoint(self) -> None:
         """Signs the end of the audit chain now and then; what keeps it from that is told, and tried again."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Text, select, type_coerce
 from sqlalchemy.orm import Session
 
 from knowledge_base.store import audit
@@ -28,15 +28,18 @@ class Recorded:
     fault: str = ""
 
 
-def entries_about(session: Session, subjects: Iterable[str]) -> tuple[Recorded, ...]:
-    """All entries with these subjects, oldest first.
+def entries_about(
+    session: Session, subjects: Iterable[str], *, naming: str = ""
+) -> tuple[Recorded, ...]:
+    """All entries with these subjects, oldest first; with `naming`, those whose detail has these words as well.
 
     Only they and their neighbours are read: whether the chain holds as a whole, `audit.verify` tells.
     """
-    wanted = list(subjects)
-    found = session.scalars(
-        select(AuditRow.seq).where(AuditRow.subject.in_(wanted)).order_by(AuditRow.seq)
-    ).all()
+    statement = select(AuditRow.seq).where(AuditRow.subject.in_(list(subjects)))
+    if naming:
+        detail = type_coerce(AuditRow.detail, Text)
+        statement = statement.where(detail.contains(naming, autoescape=True))
+    found = session.scalars(statement.order_by(AuditRow.seq)).all()
     around = {seq + step for seq in found for step in (-1, 0, 1)}
     rows = {row.seq: row for row in audit.rows_at(session, around)}
     return tuple(_recorded(rows[seq], rows) for seq in found)

@@ -118,6 +118,9 @@ def verify(
             checks.extend(_text(draft, filled))
     checks.extend(_verdicts(draft, policy, drift))
     checks.extend(_recall(session, draft))
+    offered = entries_about(session, [trail.OFFERS], naming=draft.id)
+    waits = repository.unrecorded(session, draft.id)
+    checks.extend(trail.of_offer(draft, offered, waits=waits))
     checks.extend(trail.of_draft(draft, entries_about(session, [f"draft:{draft.id}"])))
     checks.extend(_replies(session, draft, replies(session, draft.id)))
     changed = draft.final_text is not None

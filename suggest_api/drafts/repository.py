@@ -12,6 +12,7 @@ from sqlalchemy import (
     Text,
     and_,
     case,
+    delete,
     func,
     insert,
     or_,
@@ -26,7 +27,7 @@ from knowledge_base.store.repository import KEYS_AT_ONCE
 from knowledge_base.store.revisions import TABLE as REVISION
 from knowledge_base.store.tables import RevisionRow, SnippetRow
 from suggest_api.drafts.model import OPEN, Draft, DraftState
-from suggest_api.storage.tables import DraftRow
+from suggest_api.storage.tables import DraftRow, DraftUnrecordedRow
 from suggest_api.values import Use
 
 _TABLE = DraftRow.__table__
@@ -34,9 +35,32 @@ _TAKEN = (DraftState.EDITED, DraftState.ACCEPTED, DraftState.SENT)
 
 
 def add(session: Session, drafts: Sequence[Draft]) -> None:
-    """Store new drafts."""
+    """Store new drafts, and that the audit chain has yet to record them."""
     if drafts:
         session.execute(insert(DraftRow), [_row(draft) for draft in drafts])
+        session.execute(insert(DraftUnrecordedRow), [{"draft_id": draft.id} for draft in drafts])
+
+
+def take_unrecorded(session: Session, *, most: int) -> dict[str, str]:
+    """Take drafts off the list of those that the chain has yet to record; their proofs' hashes by id, in order.
+
+    What another transaction has taken is passed over.
+    """
+    listed = select(DraftUnrecordedRow.draft_id).order_by(DraftUnrecordedRow.draft_id)
+    ids = session.scalars(listed.limit(most).with_for_update(skip_locked=True)).all()
+    if not ids:
+        return {}
+    session.execute(delete(DraftUnrecordedRow).where(DraftUnrecordedRow.draft_id.in_(ids)))
+    rows = session.execute(select(DraftRow.id, DraftRow.proof_sha256).where(DraftRow.id.in_(ids)))
+    return dict(sorted((row.id, row.proof_sha256) for row in rows))
+
+
+def unrecorded(session: Session, draft_id: str | None = None) -> bool:
+    """Whether the chain has yet to record this draft, or any."""
+    statement = select(DraftUnrecordedRow.draft_id).limit(1)
+    if draft_id is not None:
+        statement = statement.where(DraftUnrecordedRow.draft_id == draft_id)
+    return session.scalar(statement) is not None
 
 
 def get(session: Session, draft_id: str, *, lock: bool = False) -> Draft | None:

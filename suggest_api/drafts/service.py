@@ -13,12 +13,36 @@ from suggest_api.drafts import model, repository, trail
 from suggest_api.drafts.model import Draft, DraftState, Offer
 from suggest_api.values import CheckedText, sha256
 
+# Of one entry, which is about 100 bytes for each.
+OFFERS_AT_ONCE = 500
+RECORDER = "firstline"  # nobody decided anything
+
 
 def propose(session: Session, offers: Sequence[Offer], *, now: datetime) -> tuple[Draft, ...]:
     """Store the drafts of one request with their proofs, in the caller's transaction."""
     drafts = tuple(model.draft_of(offer, now=now) for offer in offers)
     repository.add(session, drafts)
     return drafts
+
+
+def record_offers(session: Session, *, now: datetime) -> int:
+    """Record the proofs of drafts that the chain does not have yet, in one entry; returns how many.
+
+    Beside the requests, so that none of them waits for the chain. The entry keeps each draft's id with the hash of
+    its proof, and with it score, confidence and build id.
+    """
+    taken = repository.take_unrecorded(session, most=OFFERS_AT_ONCE)
+    if taken:
+        entry = audit.Entry(
+            actor=RECORDER, action="draft.offered", subject=trail.OFFERS, detail={"proofs": taken}
+        )
+        audit.append_all(session, [entry], now=now)
+    return len(taken)
+
+
+def offers_to_record(session: Session) -> bool:
+    """Whether there is something for `record_offers`."""
+    return repository.unrecorded(session)
 
 
 def get(session: Session, draft_id: str) -> Draft:

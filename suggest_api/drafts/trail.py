@@ -13,6 +13,8 @@ from suggest_api.drafts.check import Check, failed, same
 from suggest_api.drafts.model import Draft, DraftState, proof_hash
 from suggest_api.values import canonical_json, sha256
 
+# The subject of every entry that records what was offered.
+OFFERS = "drafts"
 _NOT_KEPT = "it was recorded before the audit chain kept this hash"
 _DECIDING = ("draft.edited", "draft.accepted", "draft.dismissed")
 _SIGNED = ("revision.sign_off", "revision.approve")
@@ -124,6 +126,27 @@ def of_draft(draft: Draft, entries: Sequence[Recorded]) -> Iterator[Check]:
         else:
             yield Check(part=f"{name} (audit)", holds=None, detail=_NOT_KEPT)
     yield _unbroken(draft, entries)
+
+
+def of_offer(draft: Draft, entries: Sequence[Recorded], *, waits: bool) -> Iterator[Check]:
+    """The proof as the chain recorded it when it was offered: in one entry, or wherever it is named again."""
+    part = "proof (audit)"
+    if not entries:
+        detail = "the chain records it with the next offers, within seconds while a worker runs"
+        yield (
+            Check(part=part, holds=None, detail=detail)
+            if waits
+            else failed(part, "no entry of the audit chain says that it was offered")
+        )
+        return
+    yield from _whole("audit of the offer", entries)
+    for entry in entries:
+        proofs = entry.detail.get("proofs")
+        recorded = proofs.get(draft.id) if isinstance(proofs, dict) else None
+        if recorded != draft.proof_sha256:
+            yield failed(part, f"entry {entry.seq} recorded another proof when it was offered")
+            return
+    yield Check(part=part, holds=True)
 
 
 def of_reply(draft: Draft, sent: Sequence[Sent], entries: Sequence[Recorded]) -> Iterator[Check]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from knowledge_base.store import checkpoints, schema, signing
+from suggest_api.drafts import service as drafts
 from suggest_api.flow.desk import Desk
 from suggest_api.freezes import service as freezes
 from suggest_api.storage import backlog, unit_of_work
@@ -35,6 +36,23 @@ def count_backlog(desk: Desk) -> None:
         desk.metrics.backlog.labels(queue, state).set(number)
     desk.metrics.freezes.labels("drill").set(len(frozen.drills))
     desk.metrics.freezes.labels("freeze").set(len(frozen.freezes) - len(frozen.drills))
+
+
+def record_offers(desk: Desk) -> int:
+    """Let the audit chain have every draft that was offered since the last time; returns how many there were.
+
+    One short transaction for each 500, and one look where there is none.
+    """
+    recorded = 0
+    while True:
+        with unit_of_work.read(desk.engine) as session:
+            if not drafts.offers_to_record(session):
+                return recorded
+        with unit_of_work.write(desk.engine) as session:
+            taken = drafts.record_offers(session, now=desk.clock())
+        recorded += taken
+        if not taken:  # another worker has the rest
+            return recorded
 
 
 def checkpoint(desk: Desk) -> bool:

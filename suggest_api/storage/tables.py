@@ -248,8 +248,16 @@ class DraftRow(Base):
         CheckConstraint("(state = 'proposed') = (decided_by IS NULL)", name="decided_by_someone"),
         Index("ix_draft_request", "request_id"),
         Index("ix_draft_conversation", "conversation_id", "created_at"),
-        Index("ix_draft_snippet", "snippet_key"),
+        Index("ix_draft_snippet", "snippet_key", "created_at"),
     )
+
+
+class DraftUnrecordedRow(Base):
+    """A draft whose offer the audit chain does not have yet: stored with it, taken away with the chain's entry."""
+
+    __tablename__ = "draft_unrecorded"
+
+    draft_id: Mapped[str] = mapped_column(ForeignKey("draft.id"), primary_key=True)
 
 
 class OutboxRow(Base):

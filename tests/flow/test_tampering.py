@@ -22,8 +22,10 @@ from knowledge_base.store.columns import CanonicalJson
 from knowledge_base.store.curation_tables import ReviewDecisionRow
 from knowledge_base.store.tables import AuditRow, RevisionRow
 from suggest_api import flow
+from suggest_api.drafts import service as drafts
 from suggest_api.drafts.model import DraftState, proof_hash
 from suggest_api.drafts.proof import ProofReport
+from suggest_api.flow.operating import record_offers
 from suggest_api.storage import unit_of_work
 from suggest_api.storage.tables import DraftRow, OutboxRow
 from tests.doubles.desk import Parts
@@ -179,6 +181,7 @@ class Owner:
 def owner(waiting: Parts, rasa: Rasa) -> Owner:
     """A draft that was edited twice, sent with a reason, and whose revision was retired since."""
     draft = offer(waiting, title="Returns", tags=("a",), examples=("can i return it",))
+    assert record_offers(waiting.desk) >= 1
     waiting.clock.forward(60)
     with unit_of_work.write(waiting.engine) as session:
         flow.feedback(
@@ -435,3 +438,40 @@ def test_a_decision_that_nobody_recorded_is_noticed(waiting: Parts) -> None:
             change = f"UPDATE draft SET {values} WHERE id = :id"  # noqa: S608 - fixed names
             connection.execute(text(change), {"id": draft})
             verdict_on(owner.look(connection), "decision", values)
+
+
+def test_what_was_offered_is_held_by_the_chain_although_nobody_decided(waiting: Parts) -> None:
+    draft = offer(waiting)
+    owner, part = Owner(waiting, draft), "proof (audit)"
+    table: Table = DraftRow.__table__  # type: ignore[assignment]  # as above
+    with owner.unguarded() as connection:
+        proof = owner.row(connection, table)["proof"]
+        report = owner.look(connection)
+    assert isinstance(report, ProofReport)
+    assert report.holds
+    [waits] = [check for check in report.checks if check.part == part]
+    assert waits.holds is None
+    assert record_offers(waiting.desk) == waiting.value("SELECT count(*) FROM draft")
+    assert record_offers(waiting.desk) == 0
+    assert waiting.value("SELECT count(*) FROM audit WHERE action = 'draft.offered'") == 1
+    with owner.unguarded() as connection:
+        report = owner.look(connection)
+    assert isinstance(report, ProofReport)
+    assert report.holds
+    assert all(check.holds is True for check in report.checks)
+    changes = {"score": 0.5, "confidence": 0.99, "build_id": "0" * 32, "matched_example": "x"}
+    for name, value in changes.items():
+        other = {**proof, name: value}
+        sealed = {"proof": other, "proof_sha256": proof_hash(other)}
+        with owner.unguarded() as connection:
+            connection.execute(update(table).where(table.c.id == draft).values(sealed))
+            verdict_on(owner.look(connection), part, name)
+            # Recorded anew as it is now: the first entry says otherwise still.
+            connection.execute(text("INSERT INTO draft_unrecorded VALUES (:id)"), {"id": draft})
+            with Session(connection, join_transaction_mode="rollback_only") as session:
+                assert drafts.record_offers(session, now=waiting.clock()) == 1
+                session.flush()
+            verdict_on(owner.look(connection), part, f"{name}, recorded again")
+    with owner.unguarded() as connection:
+        connection.execute(text("DELETE FROM audit WHERE action = 'draft.offered'"))
+        verdict_on(owner.look(connection), part, "the entry is gone")
