@@ -53,7 +53,8 @@ check: python3 ## Lint, format, types, import rules
 	.venv/bin/mypy --config-file bot/pyproject.toml
 	.venv/bin/lint-imports
 
-# Two processes, one for each core of the smallest machine that we promise; a file's tests stay together.
+# Two processes, one for each core of the smallest machine that we promise; a file's tests stay together, and files
+# are begun in the order of tests/conftest.py.
 TEST_PROCESSES ?= 2
 
 # The assistant's tests mostly wait for Rasa, so they run beside the others; what they say comes after them.
@@ -68,7 +69,7 @@ test-all:
 	  exit $$((service > assistant ? service : assistant))
 
 test-service: ## Run the tests of the service and the knowledge base
-	$(PY) -m pytest -n $(TEST_PROCESSES) --dist loadfile
+	$(PY) -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
 test-bot: ## Run the tests of the assistant, in its own environment
 	$(BOT_PY) -m pytest -c bot/pyproject.toml --rootdir . tests/bot
