@@ -133,7 +133,7 @@ def filling(request: pytest.FixtureRequest) -> Filling:
 @pytest.fixture
 def desk(engine: Engine, filled_folder: Path, home: Home) -> Desk:
     """The small shop, with an encoder and an index of its own."""
-    shutil.copytree(filled_folder / "home", home.root)
+    shutil.copytree(filled_folder / "home", home.root, dirs_exist_ok=True)
     generations = GenerationHolder(home)
     generations.refresh(force=True)
     return Desk(

@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from knowledge_base import publish
 from knowledge_base.home import Home
 from knowledge_base.index.encoder import load_current_encoder
-from knowledge_base.policy import Policy
 from knowledge_base.publish import State
 from knowledge_base.snippet import SnippetContent
 from knowledge_base.store import repository
@@ -24,6 +23,7 @@ from suggest_api.storage.tables import DraftRow
 from suggest_api.suggestions import holder
 from tests.api.conftest import Service, publish_revision
 from tests.conftest import NOW
+from tests.starter_policy import starter_policy
 
 WAIT_SECONDS = 180.0  # for a builder on a machine that is busy
 ASKED = "mondays"
@@ -100,7 +100,7 @@ def test_between_the_database_and_the_swap_only_live_words_are_offered(
 
 @pytest.mark.parametrize("meanwhile", ["published", "recalled"])
 def test_what_is_replaced_between_ranking_and_storing_is_ranked_again(
-    service: Service, monkeypatch: pytest.MonkeyPatch, starter_policy: Policy, meanwhile: str
+    service: Service, monkeypatch: pytest.MonkeyPatch, meanwhile: str
 ) -> None:
     before = service.suggest("are you open on sunday")["suggestions"]
     with unit_of_work.read(service.desk.engine) as session:
@@ -113,7 +113,7 @@ def test_what_is_replaced_between_ranking_and_storing_is_ranked_again(
         found = rank(*asked, **more)
         ranked.append(found)
         if len(ranked) == 1 and meanwhile == "published":
-            publish_revision(service.desk.engine, changed, policy=starter_policy)
+            publish_revision(service.desk.engine, changed, policy=starter_policy())
         elif len(ranked) == 1:
             with unit_of_work.write(service.desk.engine) as session:
                 repository.retire(session, live.id, by="Noor", now=NOW)
@@ -132,7 +132,7 @@ def test_what_is_replaced_between_ranking_and_storing_is_ranked_again(
 
 
 def test_where_every_ranking_is_overtaken_nothing_is_offered(
-    service: Service, monkeypatch: pytest.MonkeyPatch, starter_policy: Policy
+    service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = service.suggest("are you open on sunday")["suggestions"][0]["snippet_key"]
     with unit_of_work.read(service.desk.engine) as session:

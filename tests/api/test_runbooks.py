@@ -17,7 +17,6 @@ import pytest
 from sqlalchemy import Engine, text
 
 from knowledge_base.home import Home
-from knowledge_base.store import migrate
 from knowledge_base.store.engine import open_engine
 from suggest_api import flow
 from suggest_api.conversations import events
@@ -26,6 +25,7 @@ from suggest_api.storage import unit_of_work
 from tests.api.test_command_line import wait_ready
 from tests.conftest import NOW
 from tests.postgres_server import find_programs
+from tests.prepared import Filling, SqliteTemplates
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNBOOKS = ROOT / "docs" / "runbooks"
@@ -52,10 +52,10 @@ def commands(page: str) -> list[Command]:
 
 
 @pytest.fixture
-def engine(home: Home) -> Iterator[Engine]:
+def engine(home: Home, sqlite_templates: SqliteTemplates, filling: Filling) -> Iterator[Engine]:
     """The SQLite file of the home itself: that is what the pages speak of."""
     engine = open_engine(home.database_url)
-    migrate.upgrade(engine)
+    sqlite_templates.copy(filling, engine)
     yield engine
     engine.dispose()
 
