@@ -145,7 +145,7 @@ def test_where_every_ranking_is_overtaken_nothing_is_offered(
         found, rankings = rank(*asked, **more), rankings + 1
         text = f"{live.content.text} {rankings}"
         publish_revision(
-            service.desk.engine, replace(live.content, text=text), policy=starter_policy
+            service.desk.engine, replace(live.content, text=text), policy=starter_policy()
         )
         return found
 
