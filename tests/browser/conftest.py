@@ -50,7 +50,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-SIZES = {"laptop": (1280, 800), "wide": (1440, 900), "phone": (390, 844)}
+SIZES = {"laptop": (1280, 800), "wide": (1440, 900), "phone": (390, 844), "narrow": (360, 740)}
 STOP_SECONDS = 10.0
 
 
@@ -127,12 +127,15 @@ def window(chromium: Browser) -> Iterator[OpenWindow]:
     """Open a window of its own for somebody; none of its pages may complain about anything."""
     opened: list[tuple[BrowserContext, Window]] = []
 
-    def open_window(size: str = "laptop", *, scheme: str = "light") -> Window:
+    def open_window(
+        size: str = "laptop", *, scheme: str = "light", scripts: bool = True
+    ) -> Window:
         width, height = SIZES[size]
         context = chromium.new_context(
             viewport={"width": width, "height": height},
             color_scheme="dark" if scheme == "dark" else "light",
             has_touch=size == "phone",
+            java_script_enabled=scripts,
         )
         context.set_default_timeout(15_000)
         shown = Window(context.new_page())

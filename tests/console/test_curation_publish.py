@@ -89,7 +89,7 @@ def test_a_candidate_is_asked_for_compared_published_and_gone_back_from(
     assert gone_back.status_code == 303
     told = said(petra.get(gone_back.headers["location"]))
     assert "What did not come back 1" in told
-    assert "praise.thanks recalled: Too warm." in told
+    assert "praise.thanks recalled by lena" in told
     assert live_text(office, "stores.hours") == before
     history = said(petra.get(PUBLISH))
     assert "Rollback" in history

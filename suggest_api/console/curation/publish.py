@@ -155,13 +155,13 @@ def back(
         if found.state is not State.PUBLISHED or found.build_id is None:
             msg = f"publication {publication_id} was never live: there is nothing to go back to"
             raise WorkflowError(msg)
-        publish.rollback(
-            desk.settings.place, desk.engine, found.build_id, now=desk.clock(), by=who.name
-        )
+        place = desk.settings.place
+        publish.rollback(place, desk.engine, found.build_id, now=desk.clock(), by=who.name)
         desk.generations.refresh(force=True)
         with unit_of_work.read(desk.engine) as session:
             last = publications.last_published(session)
-        made.extend([last.id] if last is not None else [])
+            if last is not None and publish.not_back(place, session, found.build_id):
+                made.append(last.id)
 
     def again(notice: Notice, status: int) -> Response:
         return _draw(desk, who, notice=notice, status=status)

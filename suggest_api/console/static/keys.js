@@ -72,6 +72,12 @@
     if (question && !confirm(question)) event.preventDefault();
   });
 
+  // On a phone the rows of pages and sections scroll: where one is has to be in sight.
+  for (const here of document.querySelectorAll("nav [aria-current]")) {
+    const row = here.closest("nav");
+    row.scrollLeft += here.getBoundingClientRect().left - row.getBoundingClientRect().left - row.clientWidth / 3;
+  }
+
   // What was typed in a large form is not lost by a wrong click.
   let typed = false;
   document.addEventListener("input", (event) => { if (event.target.closest("form[data-main]")) typed = true; });
