@@ -11,13 +11,12 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from sqlalchemy import Engine
 
-from knowledge_base.errors import PolicyError
-from knowledge_base.policy import Policy, load_policy
 from knowledge_base.store.engine import open_engine
 from suggest_api import problems, webhooks
 from suggest_api.api import routes as api
 from suggest_api.bot_client import BotClient
 from suggest_api.channels import all_channels
+from suggest_api.compliance.holder import PolicyHolder
 from suggest_api.console import routes as console
 from suggest_api.console.render import problem_page
 from suggest_api.console.sections import IMPORT
@@ -36,11 +35,12 @@ def create_desk(settings: Settings, *, engine: Engine | None = None) -> Desk:
 
     A policy that cannot be loaded leaves the gate shut: the desk stands, and refuses every text.
     """
+    opened = engine or open_engine(settings.place.database_url)
     return Desk(
         settings=settings,
-        engine=engine or open_engine(settings.place.database_url),
+        engine=opened,
         clock=lambda: datetime.now(UTC),
-        policy=_policy(),
+        policies=PolicyHolder(opened),
         generations=GenerationHolder(settings.place),
         metrics=Metrics(),
         channels=all_channels(),
@@ -85,20 +85,15 @@ def create_app(settings: Settings, *, desk: Desk | None = None) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     desk: Desk = app.state.desk
     desk.generations.refresh(force=True)
+    desk.policies.start()
     ended = threading.Event()
-    threading.Thread(
-        target=desk.generations.watch, args=(ended,), name="generations", daemon=True
-    ).start()
+    for name, watch in (
+        ("generations", desk.generations.watch),
+        ("policy", desk.policies.watch),
+    ):
+        threading.Thread(target=watch, args=(ended,), name=name, daemon=True).start()
     log.info("service.started", build_id=desk.generations.build_id)
     yield
     ended.set()
     desk.engine.dispose()
     log.info("service.stopped")
-
-
-def _policy() -> Policy | None:
-    try:
-        return load_policy()
-    except PolicyError as error:
-        log.error("policy.refused", reason=str(error))
-        return None

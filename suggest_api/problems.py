@@ -35,6 +35,8 @@ TABLE: tuple[tuple[type[Exception], int, str, str], ...] = (
     (kb.PolicyBlocked, 422, "policy-blocked", "A policy rule blocks this text"),
     (kb.StaleRevision, 409, "changed-meanwhile", "It changed in the meantime"),
     (kb.EditConflict, 409, "edit-conflict", "Somebody else saved it while you were writing"),
+    (kb.PolicyConflict, 409, "policy-conflict", "Another policy came into force meanwhile"),
+    (kb.PolicyRefused, 422, "policy-refused", "This policy cannot be used as it is"),
     (kb.NotFound, 404, "not-found", "There is no such thing"),
     (kb.GenerationError, 503, "no-generation", "No index generation is usable"),
     (kb.EncoderError, 503, "no-encoder", "No encoder is usable"),

@@ -63,6 +63,9 @@ class Worker:
             threading.Thread(target=self._publish, name="publish", daemon=True),
             self._every("assign", ASSIGN_SECONDS, Assigner(desk).step),
             self._every("record", RECORD_SECONDS, lambda: record_offers(desk)),
+            threading.Thread(
+                target=desk.policies.watch, args=(self._stop,), name="policy", daemon=True
+            ),
         ]
         if settings.checkpoint_minutes:
             sign = threading.Thread(target=self._checkpoint, name="checkpoint", daemon=True)
@@ -71,6 +74,7 @@ class Worker:
     def start(self) -> None:
         """Start every thread."""
         log.info("worker.started", worker_id=self._id)
+        self._desk.policies.start()
         for thread in self._threads:
             thread.start()
 

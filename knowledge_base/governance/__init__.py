@@ -10,6 +10,7 @@ from knowledge_base.governance.current import (
     in_force,
     policy_here,
     policy_of,
+    readable,
     remember,
     shipped,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "policy_here",
     "policy_of",
     "propose",
+    "readable",
     "remember",
     "return_to_author",
     "save",

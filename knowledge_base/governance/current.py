@@ -13,7 +13,8 @@ from threading import Lock
 from sqlalchemy import make_url
 from sqlalchemy.orm import Session
 
-from knowledge_base.governance import model, repository
+from knowledge_base.governance import checks, model, repository
+from knowledge_base.governance.checks import Fault
 from knowledge_base.governance.model import PolicyRevision
 from knowledge_base.home import Home
 from knowledge_base.policy import Policy
@@ -79,6 +80,23 @@ def policy_of(session: Session, content_hash: str) -> Policy:
     return parsed.get(content_hash, repository.files_of(session, content_hash))
 
 
+def readable(
+    session: Session, content_hash: str, *, examples: bool = False
+) -> tuple[Policy | None, tuple[Fault, ...]]:
+    """The policy of a stored set that may be a mere draft, or why it is none; with what its `examples` show.
+
+    Raises NotFound, and PolicyError when what is stored was changed.
+    """
+    files = repository.files_of(session, content_hash)
+    policy = parsed.known(content_hash)
+    if policy is None:
+        policy, faults = checks.loaded(files)
+        if policy is None:
+            return None, faults
+        parsed.keep(content_hash, policy)
+    return policy, tuple(checks.faults(policy, files)) if examples else ()
+
+
 def policy_here(home: Home) -> Policy:
     """The policy in force in an installation; the packs of the program where nothing is installed yet.
 
@@ -97,12 +115,14 @@ def policy_here(home: Home) -> Policy:
         engine.dispose()
 
 
-def remember(session: Session, current: InForce, *, packs: Shipped, now: datetime) -> None:
+def remember(
+    session: Session, current: InForce, *, packs: Shipped | None = None, now: datetime
+) -> None:
     """Record which files and which code the version in force stands for, so that its verdicts can be checked."""
     if repository.recorded(session, current.policy.version) is not None:
         return
     if current.revision is None:
-        repository.keep_set(session, packs.files)
+        repository.keep_set(session, (packs or shipped()).files)
     repository.record_version(
         session,
         current.policy.version,
@@ -142,12 +162,16 @@ class ParsedPolicies:
 
     def get(self, name: str, files: Mapping[str, str]) -> Policy:
         """The policy of the set of this hash, read now if it has to be. Raises PolicyError."""
-        with self._lock:
-            known = self._kept.get(name)
+        known = self.known(name)
         if known is None:
             known = read_policy(files)
             self.keep(name, known)
         return known
+
+    def known(self, name: str) -> Policy | None:
+        """The policy of a set, if it was read lately."""
+        with self._lock:
+            return self._kept.get(name)
 
     def keep(self, name: str, policy: Policy) -> None:
         """Keep one that was read already."""

@@ -69,9 +69,11 @@ def examine(
     before, unreadable = _judging(session, packs)
     ours, base = ({}, {}) if unreadable else _compared(session, base_hash, packs)
     same = base == ours
-    policy, faults = checks.loaded(kept)
+    content = model.content_hash(model.manifest(kept))
+    known = current.parsed.known(content)
+    policy, faults = checks.loaded(kept) if known is None else (known, ())
     found = Examination(
-        content_hash=model.content_hash(model.manifest(kept)),
+        content_hash=content,
         counter=counter,
         live_set=live_set,
         policy=policy,

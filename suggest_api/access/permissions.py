@@ -41,7 +41,8 @@ class Action(StrEnum):
     EXPORT = "export snippets"
     EDIT_GOLDEN = "edit the golden questions"
     SET_REVIEW_PATH = "set review paths"
-    EDIT_POLICY = "edit the policy"
+    EDIT_POLICY = "propose changes of the policy"
+    APPROVE_POLICY = "put a policy in force that somebody else proposed, or return it"
     READ_AUDIT = "read the audit log"
     VERIFY_PROOF = "verify proofs"
     MANAGE_PEOPLE = "manage people and their roles"
@@ -84,7 +85,8 @@ PERMISSIONS: Mapping[Action, frozenset[Role]] = MappingProxyType(
         Action.EXPORT: _by(*_CONTENT, Role.AUDITOR),
         Action.EDIT_GOLDEN: _by(Role.APPROVER, Role.PUBLISHER),
         Action.SET_REVIEW_PATH: _by(),
-        Action.EDIT_POLICY: _by(),
+        Action.EDIT_POLICY: _by(Role.AUTHOR, Role.APPROVER),
+        Action.APPROVE_POLICY: _by(Role.APPROVER),
         Action.READ_AUDIT: _by(Role.AUDITOR),
         Action.VERIFY_PROOF: _by(Role.AUDITOR),
         Action.MANAGE_PEOPLE: _by(),

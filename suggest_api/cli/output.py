@@ -66,6 +66,7 @@ def whole_desk(*, generation: bool = True) -> Iterator[Desk]:
     configure(level="error", form=settings.log_format)
     with database() as engine:
         desk = create_desk(settings, engine=engine)
+        desk.policies.start()
         if generation:
             desk.generations.refresh(force=True)
         yield desk

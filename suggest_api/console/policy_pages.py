@@ -57,11 +57,12 @@ def show(request: Request, who: Who) -> Response:
     desk = desk_of(request)
     with unit_of_work.read(desk.engine) as session:
         frozen = freezing.in_force(session).freezes
+    policy = desk.policy
     values = {
         "page": "policy",
         "frozen": frozen,
-        "policy": desk.policy,
-        "packs": () if desk.policy is None else packs_of(desk.policy),
+        "policy": policy,
+        "packs": () if policy is None else packs_of(policy),
         "channels": channels_of(desk),
         **_tried(desk, "", FIRST),
     }
@@ -100,11 +101,12 @@ def _tried(desk: Desk, text: str, channel: str) -> dict[str, Any]:
         "reasoning": (),
         "silent": 0,
     }
-    if desk.policy is None or not text:
+    policy = desk.policy
+    if policy is None or not text:
         return values
     verdict = flow.judge(desk, text, channel=channel)
-    reasoning = tuple(_reasoning(desk.policy, verdict, text))
-    judging = len(desk.policy.rules_for(channel=channel))
+    reasoning = tuple(_reasoning(policy, verdict, text))
+    judging = len(policy.rules_for(channel=channel))
     return {
         **values,
         "outcome": verdict.outcome.value,

@@ -23,12 +23,14 @@ from suggest_api.console.curation import (
     review,
     snippet,
 )
+from suggest_api.console.policy import files, proposal, versions
 from suggest_api.console.render import STATIC, STATIC_URL
 
 # Pages are for people: they are not part of the published API.
 router = APIRouter(include_in_schema=False)
 PARTS = (
     *(sign_in, pages, replies, delivery_pages, policy_pages, events),
+    *(versions, proposal, files),
     *(board, editor, snippet, review, publish, golden, coverage, imports, crisis, audit, people),
 )
 for part in PARTS:

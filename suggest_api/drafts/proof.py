@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from knowledge_base.errors import FirstlineError, NotFound, ProofFailed
+from knowledge_base.errors import FirstlineError, NotFound, PolicyError, ProofFailed
 from knowledge_base.policy import Policy, Verdict, judge
 from knowledge_base.snippet import Revision
 from knowledge_base.store import repository as revisions
@@ -23,6 +23,8 @@ from suggest_api.values import CONTEXT_LAYER, METADATA_LAYER, canonical_json, sh
 
 # (approved text, final text) -> the drift as it is stored with a verdict
 Drift = Callable[[str, str], Mapping[str, Any]]
+# (session, version) -> the policy that gives verdicts under it, or why it cannot be had
+PolicyOf = Callable[[Session, str], Policy | str]
 # (session, draft id) -> what was queued from it
 Replies = Callable[[Session, str], Sequence[trail.Sent]]
 
@@ -91,16 +93,17 @@ def verify(
     session: Session,
     draft_id: str,
     *,
-    policy: Policy | None,
+    policy: PolicyOf,
     drift: Drift,
     replies: Replies,
 ) -> ProofReport:
     """Rebuild a draft and recompute its proof; a part that differs is reported, not raised.
 
     Everything is compared: the stored row with its proof, the proof with the revision, both with what the audit
-    chain recorded, the verdicts with the policy (where it is the one that gave them), the drift, and the reply
-    that was queued. `drift` measures how far a final text is from an approved one; `replies` gives what was
-    queued from the draft. Raises NotFound, and ProofFailed when the row itself cannot be read any more.
+    chain recorded, the verdicts with those of the policy that gave them (where it can be had: `policy` finds it by
+    its version), the drift, and the reply that was queued. `drift` measures how far a final text is from an
+    approved one; `replies` gives what was queued from the draft. Raises NotFound, and ProofFailed when the row
+    itself cannot be read any more.
     """
     draft = _readable(session, draft_id)
     checks = [*_seal(draft), *_spelling(session, draft), *_columns(draft)]
@@ -116,7 +119,7 @@ def verify(
         checks.append(check)
         if filled is not None:
             checks.extend(_text(draft, filled))
-    checks.extend(_verdicts(draft, policy, drift))
+    checks.extend(_verdicts(draft, lambda version: policy(session, version), drift))
     checks.extend(_recall(session, draft))
     offered = entries_about(session, [trail.OFFERS], naming=draft.id)
     waits = repository.unrecorded(session, draft.id)
@@ -243,7 +246,10 @@ def _text(draft: Draft, filled: Filled) -> Iterator[Check]:
     yield same("spans", draft.proof.get("spans"), spans_json(filled.spans))
 
 
-def _verdicts(draft: Draft, policy: Policy | None, drift: Drift) -> Iterator[Check]:
+_Found = Callable[[str], Policy | str]  # the policy of a version, or why it cannot be had
+
+
+def _verdicts(draft: Draft, policy: _Found, drift: Drift) -> Iterator[Check]:
     stored = draft.proof.get("verdict")
     yield _verdict("verdict", stored, draft.text, draft, policy)
     version = stored.get("policy_version") if isinstance(stored, dict) else None
@@ -261,7 +267,7 @@ def _verdicts(draft: Draft, policy: Policy | None, drift: Drift) -> Iterator[Che
         yield same("drift", draft.final_verdict["drift"], measured)
 
 
-def _verdict(part: str, stored: Any, text: str, draft: Draft, policy: Policy | None) -> Check:
+def _verdict(part: str, stored: Any, text: str, draft: Draft, policy: _Found) -> Check:
     """The stored verdict: bound to these bytes, letting them out, and the same when judged again.
 
     Only the findings on the text can be recomputed: the circumstances were those of that moment.
@@ -274,17 +280,18 @@ def _verdict(part: str, stored: Any, text: str, draft: Draft, policy: Policy | N
         return Check(part=part, holds=False, detail="it was given on another text")
     if verdict.outcome.value == "block":
         return Check(part=part, holds=False, detail="it blocks this text")
-    if policy is None or policy.version != verdict.policy_version:
-        now = (
-            "no policy is loaded" if policy is None else f"the policy is now {policy.version[:12]}"
-        )
+    try:
+        judging = policy(verdict.policy_version)
+    except PolicyError as error:
+        return Check(part=part, holds=False, detail=str(error))
+    if isinstance(judging, str):
         detail = (
-            f"given by policy {verdict.policy_version[:12]}, {now}: not judged again; that it was given on this"
-            " text, lets it out and is sealed was checked"
+            f"given by policy {verdict.policy_version[:12]}, {judging}: not judged again; that it was given on"
+            " this text, lets it out and is sealed was checked"
         )
         return Check(part=part, holds=None, detail=detail)
     locale = str(draft.proof.get("locale", "en"))
-    fresh = judge(policy, text, channel=draft.channel, locale=locale)
+    fresh = judge(judging, text, channel=draft.channel, locale=locale)
     on_text = [f for f in verdict.findings if f.pack not in (METADATA_LAYER, CONTEXT_LAYER)]
     if len(on_text) < len(verdict.findings):
         # Circumstances warned at most, or it would have blocked; the outcome is at least the text's.

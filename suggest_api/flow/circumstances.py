@@ -295,9 +295,10 @@ def _freezes(session: Session, revision: Revision | None, channel: str) -> Freez
 
 def _use_limit(desk: Desk, channel: str, locale: str | None) -> int | None:
     """The least that a pack allows which is there and on."""
-    if desk.policy is None:
+    policy = desk.policy
+    if policy is None:
         return None
-    there = {rule.pack for rule in desk.policy.rules_for(channel=channel, locale=locale or "en")}
+    there = {rule.pack for rule in policy.rules_for(channel=channel, locale=locale or "en")}
     return min((limit for pack, limit in USE_LIMITS.items() if pack in there), default=None)
 
 

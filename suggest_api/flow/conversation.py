@@ -101,7 +101,7 @@ def reply(
     source = _source(desk, draft, final)
     here = _here(desk, session, seen, source)
     checked = compliance.check(
-        desk.policy, final, channel=seen.channel, locale=seen.locale, here=here
+        desk.policies.at(session), final, channel=seen.channel, locale=seen.locale, here=here
     )
     require_reason(checked, reason)
     owned = claim(desk, session, conversation_id, by=by, version=seen.version)
@@ -139,7 +139,8 @@ def judge_reply(
     here = _here(desk, session, conversation, source)
     channel, locale = conversation.channel, conversation.locale
     try:
-        return compliance.check(desk.policy, final, channel=channel, locale=locale, here=here)
+        policy = desk.policies.at(session)
+        return compliance.check(policy, final, channel=channel, locale=locale, here=here)
     except Refused as error:
         return error
 

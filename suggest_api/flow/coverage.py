@@ -43,10 +43,11 @@ def keep_unanswered(
     Never raises: the request goes on without. What cannot be masked is not kept. It is stored as drafts are,
     together with the other requests of the moment.
     """
-    if reason not in KEPT or desk.policy is None or not desk.settings.keep_questions_days:
+    policy = desk.policy
+    if reason not in KEPT or policy is None or not desk.settings.keep_questions_days:
         return
     try:
-        question = Masker(desk.policy).mask(
+        question = Masker(policy).mask(
             last,
             names=_names(request, conversation),
             known=_known(request, conversation),

@@ -124,8 +124,9 @@ def _judge_again(desk: Desk, leased: LeasedDelivery) -> CheckedText | AttemptRes
         with unit_of_work.read(desk.engine) as session:
             here = circumstances.leaving(desk, session, leased, now=desk.clock())
             locale = conversations.get(session, leased.conversation_id).locale
+            policy = desk.policies.at(session)
         checked = compliance.check(
-            desk.policy, leased.text, channel=leased.channel, locale=locale, here=here
+            policy, leased.text, channel=leased.channel, locale=locale, here=here
         )
     except PolicyUnavailable as error:
         return _retry(str(error))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from knowledge_base.policy import Policy
     from suggest_api.bot_client import BotClient
     from suggest_api.channels.port import Channel
+    from suggest_api.compliance.holder import PolicySource
     from suggest_api.suggestions.service import GenerationHolder
 
 
@@ -25,14 +26,13 @@ if TYPE_CHECKING:
 class Desk:
     """The parts of one process; `bot` None means that people answer from the start.
 
-    `policy` None means that it could not be loaded: the gate then refuses everything. `signals` is what in a
-    customer's words needs a person.
+    `signals` is what in a customer's words needs a person.
     """
 
     settings: Settings
     engine: Engine
     clock: Clock
-    policy: Policy | None
+    policies: PolicySource
     generations: GenerationHolder
     metrics: Metrics
     channels: Mapping[str, Channel]
@@ -43,3 +43,11 @@ class Desk:
     def __post_init__(self) -> None:
         # One for each engine: it gathers the requests of this process.
         object.__setattr__(self, "together", Together(self.engine))
+
+    @property
+    def policy(self) -> Policy | None:
+        """The policy in force; None means that it could not be loaded: the gate then refuses everything.
+
+        Whoever decides about a text within a transaction asks `policies.at(session)`.
+        """
+        return self.policies.current

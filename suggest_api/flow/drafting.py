@@ -91,7 +91,13 @@ def _suggest(desk: Desk, request: SuggestionRequest, *, last: bool) -> Suggestio
             facts=facts.values() if request.use is Use.AGENT else None,
             topic="" if conversation is None else conversation.topic,
         )
-        silence = _silence(desk, session, request, conversation, texts)
+        # Asked here, so that a policy that was approved this moment judges what is offered.
+        shut = desk.policies.at(session) is None
+        silence = (
+            Abstention.POLICY_UNAVAILABLE
+            if shut
+            else _silence(desk, session, request, conversation, texts)
+        )
         if silence is None:
             within = withholding.find(session, held, query, now=desk.clock())
             found = within.candidates

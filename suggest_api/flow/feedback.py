@@ -39,7 +39,7 @@ def feedback(
     if action is DraftState.EDITED and final_text is None:
         msg = "final_text is missing: `edited` tells what the text is now"
         raise Unprocessable(msg)
-    final = _final(desk, draft, final_text)
+    final = _final(desk, session, draft, final_text)
     if action is DraftState.EDITED:
         return drafts.edit(session, draft_id, final=final, by=by, reason=reason, now=now)
     if (
@@ -52,7 +52,7 @@ def feedback(
     return drafts.mark_sent(session, draft_id, by=by, now=now)
 
 
-def _final(desk: Desk, draft: Draft, final_text: str | None) -> CheckedText:
+def _final(desk: Desk, session: Session, draft: Draft, final_text: str | None) -> CheckedText:
     """The final text with a verdict on exactly it: a fresh one where the text is new."""
     if final_text is None or final_text == draft.outgoing_text:
         verdict = draft.proof["verdict"] if draft.final_verdict is None else draft.final_verdict
@@ -67,5 +67,5 @@ def _final(desk: Desk, draft: Draft, final_text: str | None) -> CheckedText:
         limits=circumstances.drift_limits(desk),
     )
     return compliance.check(
-        desk.policy, final_text, channel=draft.channel, locale=locale, here=here
+        desk.policies.at(session), final_text, channel=draft.channel, locale=locale, here=here
     )

@@ -236,7 +236,7 @@ def _require_sayable(
             revision=circumstances.facts_of_revision(desk, session, revision, name, now=now),
         )
         verdict = compliance.judge(
-            desk.policy, content.text, channel=name, locale=content.locale, here=here
+            desk.policies.at(session), content.text, channel=name, locale=content.locale, here=here
         )
         if verdict.outcome is not Outcome.pass_:
             reasons = "; ".join(finding.reason for finding in verdict.findings)

@@ -98,7 +98,8 @@ def _generation(desk: Desk) -> PartState:
 
 
 def _policy(desk: Desk) -> PartState:
-    if desk.policy is None:
-        detail = "could not be loaded, so every text is refused: the log says why"
-        return PartState(name="policy", ready=False, detail=detail)
-    return PartState(name="policy", ready=True, detail=f"version {desk.policy.version}")
+    policy = desk.policy
+    if policy is None:
+        why = desk.policies.failure or "it could not be loaded"
+        return PartState(name="policy", ready=False, detail=f"{why}; every text is refused")
+    return PartState(name="policy", ready=True, detail=f"version {policy.version}")

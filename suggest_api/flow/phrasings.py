@@ -89,9 +89,10 @@ def _phrasing(desk: Desk, session: Session, draft: Draft, conversation_id: str) 
         and turn.kind is TurnKind.SAID
         and turn.created_at <= draft.created_at
     ]
-    if not said or desk.policy is None or len(said[-1]) > MOST_PHRASING:
+    policy = desk.policy
+    if not said or policy is None or len(said[-1]) > MOST_PHRASING:
         return ""
-    masked = Masker(desk.policy).mask(
+    masked = Masker(policy).mask(
         said[-1],
         names=[name for name in (conversation.first_name, conversation.display_name) if name],
         known=[conversation.peer],

@@ -16,7 +16,9 @@ from suggest_api.flow.desk import Desk
 
 def prove(desk: Desk, session: Session, draft_id: str) -> proof.ProofReport:
     """Rebuild a draft from the stored revision and slot values, and recompute its proof. Raises NotFound."""
-    return proof.verify(session, draft_id, policy=desk.policy, drift=_drift, replies=_replies)
+    return proof.verify(
+        session, draft_id, policy=desk.policies.judged_by, drift=_drift, replies=_replies
+    )
 
 
 def _drift(approved: str, final: str) -> Mapping[str, Any]:

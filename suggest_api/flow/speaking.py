@@ -153,7 +153,8 @@ def _checked(
     )
     channel, locale = conversation.channel, conversation.locale
     try:
-        checked = compliance.check(desk.policy, text, channel=channel, locale=locale, here=here)
+        policy = desk.policies.at(session)
+        checked = compliance.check(policy, text, channel=channel, locale=locale, here=here)
     except (Refused, PolicyError, WordingError) as error:
         log.error("assistant.refused", snippet_key=revision.key, error_class=type(error).__name__)
         return None

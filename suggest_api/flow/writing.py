@@ -71,12 +71,13 @@ def help_with(desk: Desk, content: SnippetContent, *, session: Session) -> Writi
     """
     text = " ".join(content.text.split())
     unusable, slots, worst = _measured(text)
-    channels = tuple(_on_channels(desk.policy, text, _channels(desk, content), bool(unusable)))
+    policy = desk.policy
+    channels = tuple(_on_channels(policy, text, _channels(desk, content), bool(unusable)))
     blocked = (
         bool(unusable)
         or not text
         or not worst.fits
-        or desk.policy is None
+        or policy is None
         or any(each.blocked for each in channels)
     )
     similar: tuple[Similar, ...] = ()

@@ -27,6 +27,7 @@ from knowledge_base.store.repository import (
 )
 from suggest_api.access.model import Scope
 from suggest_api.access.service import create_key
+from suggest_api.compliance.holder import FixedPolicy
 from suggest_api.flow import Desk
 from suggest_api.main import create_app
 from suggest_api.metrics import Metrics
@@ -140,7 +141,7 @@ def desk(engine: Engine, filled_folder: Path, home: Home) -> Desk:
         settings=Settings(home=home.root, demo=True),
         engine=engine,
         clock=Ticking(),
-        policy=starter_policy(),
+        policies=FixedPolicy(starter_policy()),
         generations=generations,
         metrics=Metrics(),
         channels={},

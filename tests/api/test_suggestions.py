@@ -13,6 +13,7 @@ from knowledge_base.home import Home
 from knowledge_base.ranking import Context, Ranker, Ranking
 from knowledge_base.snippet import SnippetContent
 from knowledge_base.store.repository import live_revision, retire
+from suggest_api.compliance.holder import FixedPolicy
 from suggest_api.main import create_app
 from suggest_api.storage import unit_of_work
 from suggest_api.storage.tables import DraftRow
@@ -271,7 +272,9 @@ class TestAbstention:
         assert (answer["reason"], answer["build_id"]) == ("no_generation", None)
 
     def test_no_policy_means_no_draft(self, service: Service) -> None:
-        service.client.app.state.desk = dataclasses.replace(service.desk, policy=None)
+        service.client.app.state.desk = dataclasses.replace(
+            service.desk, policies=FixedPolicy(None)
+        )
         assert service.suggest(OPENING)["reason"] == "policy_unavailable"
 
     def test_nothing_approved_any_more(self, service: Service) -> None:

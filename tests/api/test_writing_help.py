@@ -11,6 +11,7 @@ from knowledge_base.curation.outlook import READ_AT_ONCE
 from knowledge_base.snippet import SnippetContent
 from knowledge_base.store import golden, repository
 from suggest_api import flow
+from suggest_api.compliance.holder import FixedPolicy
 from suggest_api.flow import Desk
 from suggest_api.flow.usage import Usage, usage, used
 from suggest_api.flow.writing import WritingHelp, help_with
@@ -145,7 +146,9 @@ class TestGolden:
 
 
 def test_without_an_index_and_a_policy_there_is_still_the_length(desk: Desk) -> None:
-    bare = replace(desk, policy=None, generations=type(desk.generations)(desk.settings.place))
+    bare = replace(
+        desk, policies=FixedPolicy(None), generations=type(desk.generations)(desk.settings.place)
+    )
     (desk.settings.place.index / "CURRENT").unlink()
     told = ask(bare, SnippetContent(key="a.new", text="We open at nine."))
     assert (told.similar, told.golden, told.blocked) == ((), None, True)

@@ -20,6 +20,7 @@ from knowledge_base.policy import load_policy
 from knowledge_base.ranking.evaluation import read_questions
 from knowledge_base.store import golden, repository
 from knowledge_base.store.engine import open_engine, read_session, write_session
+from suggest_api.compliance.holder import FixedPolicy
 from suggest_api.flow import Desk
 from suggest_api.flow.writing import help_with
 from suggest_api.metrics import Metrics
@@ -41,7 +42,7 @@ def main() -> None:
         settings=settings,
         engine=engine,
         clock=lambda: datetime.now(UTC),
-        policy=load_policy(),
+        policies=FixedPolicy(load_policy()),
         generations=GenerationHolder(settings.place),
         metrics=Metrics(),
         channels={},

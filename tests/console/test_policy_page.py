@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from suggest_api.compliance.holder import FixedPolicy
 from tests.console.conftest import ANSWER, Browser, Office, drafts_in, said
 from tests.small_policy import small_policy
 
@@ -85,7 +86,7 @@ def test_a_form_without_its_token_is_refused(office: Office, ana: Browser) -> No
 
 
 def test_without_a_policy_the_page_says_what_that_means(office: Office, ana: Browser) -> None:
-    object.__setattr__(office.parts.desk, "policy", None)
+    object.__setattr__(office.parts.desk, "policies", FixedPolicy(None))
     assert "nothing can be suggested or sent" in said(ana.get(ADDRESS))
     assert ana.post(f"{ADDRESS}/try", htmx=True, text="hi").status_code == 200
 
@@ -95,7 +96,7 @@ def test_without_a_policy_the_page_says_what_that_means(office: Office, ana: Bro
 
 def test_a_warning_needs_a_reason_in_the_browser_too(office: Office, ana: Browser) -> None:
     page = office.customer()
-    object.__setattr__(office.parts.desk, "policy", small_policy())
+    object.__setattr__(office.parts.desk, "policies", FixedPolicy(small_policy()))
     loud = "Your parcel is on its way!!"
 
     checked = ana.post(f"{page}/check", htmx=True, text=loud)

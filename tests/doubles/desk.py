@@ -29,6 +29,7 @@ from knowledge_base.store.repository import (
 from suggest_api import flow
 from suggest_api.bot_client import BotClient
 from suggest_api.channels import all_channels
+from suggest_api.compliance.holder import FixedPolicy
 from suggest_api.conversations import service as conversations
 from suggest_api.conversations.model import Conversation, Turn
 from suggest_api.delivery import service as delivery
@@ -188,7 +189,7 @@ def build(
         settings=Settings(home=tmp, accounts=(account,), demo=True, **settings),
         engine=engine,
         clock=ticking,
-        policy=starter_policy(),
+        policies=FixedPolicy(starter_policy()),
         generations=GenerationHolder(Home.at(tmp)),
         metrics=Metrics(),
         channels=all_channels(),

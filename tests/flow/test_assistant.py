@@ -15,6 +15,7 @@ from knowledge_base.store import audit
 from knowledge_base.store.repository import live_revision, retire
 from knowledge_base.wording import measure
 from suggest_api import flow
+from suggest_api.compliance.holder import FixedPolicy
 from suggest_api.compliance.service import check
 from suggest_api.drafts import service as drafts
 from suggest_api.drafts.model import DraftState, Offer
@@ -220,7 +221,7 @@ def test_when_nothing_may_be_said_nothing_is_said(parts: Parts) -> None:
 
 
 def test_without_a_policy_the_gate_is_shut(parts: Parts) -> None:
-    parts.desk = replace(parts.desk, policy=None)
+    parts.desk = replace(parts.desk, policies=FixedPolicy(None))
     parts.write("hi")
     parts.drain()
     assert bot_said(parts) == []

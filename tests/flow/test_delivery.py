@@ -12,6 +12,7 @@ from sqlalchemy import Engine, text
 
 from suggest_api import flow
 from suggest_api.channels.generic import GenericChannel
+from suggest_api.compliance.holder import FixedPolicy
 from suggest_api.delivery import service as delivery
 from suggest_api.delivery.model import DeliveryState, Resolution
 from suggest_api.errors import DeliveryError
@@ -323,7 +324,7 @@ def test_the_policy_of_today_holds_back_what_yesterdays_let_through(
         name: no for name in rule.__dataclass_fields__ if callable(getattr(rule, name))
     }
     broken = replace(policy, version="v-next", rules=(replace(rule, **changes), *others))
-    desk.desk = replace(desk.desk, policy=broken)
+    desk.desk = replace(desk.desk, policies=FixedPolicy(broken))
     desk.deliver()
     assert states(desk) == ["dead"]
     assert "blocked" in str(desk.deliveries()[-1].failure)
@@ -333,7 +334,7 @@ def test_the_policy_of_today_holds_back_what_yesterdays_let_through(
 def test_without_a_policy_it_waits(desk: Parts, network: Network) -> None:
     desk.reply("one")
     with_policy = desk.desk
-    desk.desk = replace(desk.desk, policy=None)
+    desk.desk = replace(desk.desk, policies=FixedPolicy(None))
     desk.deliver()
     assert states(desk) == ["ready"]
     desk.desk = with_policy

@@ -17,6 +17,7 @@ from knowledge_base.store.repository import live_revision, retire
 from knowledge_base.wording import fill, measure
 from suggest_api import flow
 from suggest_api.channels.generic import GenericChannel
+from suggest_api.compliance.holder import FixedPolicy
 from suggest_api.compliance.service import check
 from suggest_api.conversations.model import TurnKind
 from suggest_api.delivery import service as delivery
@@ -115,6 +116,8 @@ def withdraw(parts: Parts, draft: str) -> None:
 
 
 def settle(parts: Parts, **changed: Any) -> None:
+    if "policy" in changed:
+        changed["policies"] = FixedPolicy(changed.pop("policy"))
     parts.desk = replace(parts.desk, **changed)
 
 

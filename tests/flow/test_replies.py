@@ -12,6 +12,7 @@ from knowledge_base.errors import NotFound, PolicyUnavailable
 from knowledge_base.policy import Outcome, Verdict
 from knowledge_base.store import audit
 from knowledge_base.wording import UnusableText
+from suggest_api.compliance.holder import FixedPolicy
 from suggest_api.conversations import service as conversations
 from suggest_api.delivery import service as delivery
 from suggest_api.errors import OwnershipLost, ReasonNeeded, Refused, Unprocessable
@@ -103,7 +104,7 @@ def test_what_the_gate_refuses_leaves_nothing_behind(
 
 
 def test_without_a_policy_nothing_goes_out(waiting: Parts) -> None:
-    object.__setattr__(waiting.desk, "policy", None)
+    object.__setattr__(waiting.desk, "policies", FixedPolicy(None))
     with pytest.raises(PolicyUnavailable):
         waiting.reply(WORDS)
     assert queued(waiting) == []
@@ -111,7 +112,7 @@ def test_without_a_policy_nothing_goes_out(waiting: Parts) -> None:
 
 def test_a_warning_needs_a_reason_that_is_kept(waiting: Parts) -> None:
     loud = f"{WORDS}!!"
-    object.__setattr__(waiting.desk, "policy", small_policy())
+    object.__setattr__(waiting.desk, "policies", FixedPolicy(small_policy()))
     for reason in (None, "", "  "):
         with pytest.raises(ReasonNeeded) as told:
             waiting.reply(loud, reason=reason)

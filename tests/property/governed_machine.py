@@ -30,6 +30,7 @@ from knowledge_base.snippet import SnippetContent
 from knowledge_base.store import audit, migrate, repository, review
 from knowledge_base.store.engine import open_engine, read_session, write_session
 from suggest_api import flow
+from suggest_api.compliance.holder import FixedPolicy
 from suggest_api.flow import Desk, freezing
 from suggest_api.metrics import Metrics
 from suggest_api.settings import Settings
@@ -125,7 +126,7 @@ class Governed(RuleBasedStateMachine):
             settings=Settings(home=self.folder, demo=True),
             engine=self.engine,
             clock=self.clock,
-            policy=policy(),
+            policies=FixedPolicy(policy()),
             generations=GenerationHolder(self.home),
             metrics=Metrics(),
             channels={},

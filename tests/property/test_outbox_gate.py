@@ -24,6 +24,7 @@ from knowledge_base.wording import normalise
 from suggest_api import flow
 from suggest_api.channels.generic import GenericChannel
 from suggest_api.channels.port import OutgoingMessage, RetryLater, SendOutcome, Sent
+from suggest_api.compliance.holder import FixedPolicy
 from suggest_api.errors import ConversationError, Refused
 from suggest_api.values import sha256
 from tests.doubles.desk import Parts, build
@@ -80,7 +81,9 @@ class Office:
         self.wire = Wire()
         self.wire.policy = lambda: self.parts.desk.policy
         channels = MappingProxyType({"generic": self.wire})
-        self.parts.desk = replace(self.parts.desk, channels=channels, policy=policy_of({}))
+        self.parts.desk = replace(
+            self.parts.desk, channels=channels, policies=FixedPolicy(policy_of({}))
+        )
 
     def close(self) -> None:
         self.parts.engine.dispose()
@@ -94,7 +97,7 @@ class Office:
 
     def change_policy(self, rules: dict[str, Severity] | None) -> None:
         policy = None if rules is None else policy_of(rules)
-        self.parts.desk = replace(self.parts.desk, policy=policy)
+        self.parts.desk = replace(self.parts.desk, policies=FixedPolicy(policy))
 
     def tamper(self, words: str, *, hashed: bool, blessed: bool) -> None:
         """Somebody changes what waits: the text alone, with its hashes, or with a verdict to match."""

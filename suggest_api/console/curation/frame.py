@@ -95,10 +95,11 @@ def take_own_step(
 
 def policy_of(desk: Desk, *, without: str) -> Policy:
     """The policy; raises PolicyUnavailable with what goes not without one."""
-    if desk.policy is None:
+    policy = desk.policy
+    if policy is None:
         msg = f"no policy is loaded, so {without}"
         raise PolicyUnavailable(msg)
-    return desk.policy
+    return policy
 
 
 def snippet_address(key: str) -> str:

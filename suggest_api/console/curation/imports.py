@@ -103,14 +103,15 @@ def apply(
 
 
 def _planned(desk: Desk, session: Session, data: bytes, name: str, who: Identity) -> Upload:
-    if desk.policy is None:
+    policy = desk.policies.at(session)
+    if policy is None:
         msg = "no policy is loaded, so nothing can be judged or imported"
         raise ContentError(msg)
     return plan_upload(
         data,
         filename=name,
         session=session,
-        policy=desk.policy,
+        policy=policy,
         author=who.name,
         now=desk.clock(),
     )
