@@ -72,7 +72,7 @@ def runs(words: Sequence[Word]) -> Iterator[Run]:
                 numerals[-1] = Numeral(digits, numerals[-1].start, word.end)
             else:
                 numerals.append(Numeral(digits * factor, word.start, word.end))
-            is_disguised = is_disguised or word.text != digits
+            is_disguised = is_disguised or factor != 1 or word.text != digits
             factor = 1
         elif word.text in _TIMES:
             factor = _TIMES[word.text]

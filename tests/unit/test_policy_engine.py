@@ -71,6 +71,65 @@ def test_a_rule_that_returns_nothing_at_all_blocks() -> None:
     assert [finding.rule_id for finding in verdict.findings] == ["ENGINE-ERROR"]
 
 
+def test_a_refusal_says_what_is_missing_and_whom_to_tell() -> None:
+    def refusal(rule_id: str, reason: str) -> Finding:
+        return Finding(
+            rule_id=rule_id,
+            severity=Severity.block,
+            span=None,
+            reason=f"{reason}; without a complete judgement nothing may be sent",
+            mend="tell whoever looks after the policy packs",
+            pack="engine",
+        )
+
+    verdict = judge(None, GOOD, channel="x")
+    assert verdict.findings == (refusal("NO-POLICY", "no policy rules are loaded"),)
+    assert verdict.policy_version == ""
+    verdict = judge(Policy("v", (_rule(error=KeyError("x")),)), GOOD, channel="x")
+    assert verdict.findings == (refusal("ENGINE-ERROR", "rule TEST-RULE failed (KeyError)"),)
+
+
+def test_a_text_is_judged_for_its_channel_as_english_and_as_no_template() -> None:
+    seen: list[Judged] = []
+
+    def run(judged: Judged) -> Iterable[Finding]:
+        seen.append(judged)
+        return ()
+
+    policy = Policy("v", (replace(POLICY.rules[0], judge=run),))
+    judge(policy, GOOD, channel="x")
+    judge(policy, GOOD, channel="x", template=True, locale="de")
+    assert seen == [Judged(GOOD, "x", False, "en"), Judged(GOOD, "x", True, "de")]
+
+
+def test_a_stored_verdict_is_plain_and_read_strictly() -> None:
+    where = Finding("A", Severity.warn, (1, 3), "why", "how", "p")
+    whole = replace(where, span=None, severity=Severity.block)
+    verdict = Verdict(Outcome.block, "v", (where, whole), "hash")
+    stored = {
+        "outcome": "block",
+        "policy_version": "v",
+        "findings": [
+            {
+                "rule_id": "A",
+                "severity": severity,
+                "span": span,
+                "reason": "why",
+                "mend": "how",
+                "pack": "p",
+            }
+            for severity, span in (("warn", [1, 3]), ("block", None))
+        ],
+        "judged_sha256": "hash",
+    }
+    assert verdict.to_json() == stored
+    assert Verdict.from_json(stored) == verdict
+    for span in ([1], ["x", 2], 5):
+        broken = {**stored, "findings": [{**verdict.findings[0].to_json(), "span": span}]}
+        with pytest.raises(PolicyError, match="this is not a stored verdict: "):
+            Verdict.from_json(broken)
+
+
 def test_the_gravest_finding_decides() -> None:
     warn, block = _rule([_finding(Severity.warn)]), _rule([_finding(Severity.block)])
     assert judge(Policy("v", (_rule(),)), GOOD, channel="x").outcome is Outcome.pass_

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from knowledge_base.errors import PolicyError
-from knowledge_base.policy import Outcome, judge, load_policy
+from knowledge_base.policy import Finding, Judged, Outcome, Severity, judge, load_policy
 
 RULE = """
   - id: {id}
@@ -110,3 +110,45 @@ def test_empty_and_missing_folders_are_refused(tmp_path: Path) -> None:
         load_policy(tmp_path)
     with pytest.raises(PolicyError, match="not a directory"):
         load_policy(tmp_path / "nowhere")
+
+
+def test_shared_words_are_settings_of_known_detectors(tmp_path: Path) -> None:
+    _pack(tmp_path, _with(detector="says", settings="{phrases: [red]}"))
+    shared = tmp_path / "lexicon.yaml"
+    shared.write_text("format: 1\nsays: {negations: [not], sets: {a: [b], c: [d1]}}\n")
+    policy = load_policy(tmp_path)
+    assert judge(policy, "It is not red.", channel="generic").outcome is Outcome.pass_
+    assert judge(policy, "It is red.", channel="generic").outcome is Outcome.warn
+    _pack(tmp_path, _with(detector="says", settings='{phrases: ["<a> <c>"], sets: {a: [x1]}}'))
+    policy = load_policy(tmp_path)
+    texts = {"b d1": Outcome.pass_, "x1 d1": Outcome.warn, "x1 b": Outcome.pass_}
+    assert {text: judge(policy, text, channel="generic").outcome for text in texts} == texts
+    for content in ("says: []", "sings: {}"):
+        shared.write_text(f"format: 1\n{content}\n")
+        with pytest.raises(PolicyError, match=content[:4]):
+            load_policy(tmp_path)
+
+
+def test_a_rule_keeps_what_its_pack_says(tmp_path: Path) -> None:
+    (rule,) = load_policy(_pack(tmp_path, _with(id="A", severity="block"))).rules
+    assert (rule.id, rule.pack, rule.severity) == ("A", "test", Severity.block)
+    assert (rule.title, rule.reason, rule.mend, rule.source) == ("T", "R", "M", "S")
+    assert rule.must_flag == rule.must_pass == ("a", "b", "c", "d", "e")
+    assert rule.examples_channel == "generic"
+    assert list(rule.judge(Judged("a\tb", "generic"))) == [
+        Finding("A", Severity.block, (1, 2), "U+0009 is a control character", "M", "test")
+    ]
+    assert list(load_policy(_pack(tmp_path, _with())).rules[0].judge(Judged("a", "x"))) == []
+
+
+def test_a_rule_may_be_about_another_channel(tmp_path: Path) -> None:
+    channel = "    examples_channel: sms\n"
+    (rule,) = load_policy(_pack(tmp_path, _with() + channel)).rules
+    assert rule.examples_channel == "sms"
+
+
+def test_rules_come_by_file_name_and_in_their_order(tmp_path: Path) -> None:
+    _pack(tmp_path, _with(id="B"), _with(id="A"))
+    tmp_path.joinpath("a.yaml").write_text("format: 1\npack: first\nrules:" + _with(id="C"))
+    tmp_path.joinpath("notes.txt").write_text("no pack")
+    assert [rule.id for rule in load_policy(tmp_path).rules] == ["C", "B", "A"]

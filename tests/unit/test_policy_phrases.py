@@ -11,6 +11,7 @@ from knowledge_base.policy import Judged, Policy, Switches, judge, load_policy
 from knowledge_base.policy.detectors import Settings, SettingsError
 from knowledge_base.policy.phrases import PhraseTable, forms
 from knowledge_base.policy.says import says
+from knowledge_base.policy.switches import read_contacts, read_switches
 from tests.starter_policy import starter_policy
 
 POLICY = starter_policy()
@@ -212,6 +213,99 @@ def test_wrong_switches_are_named(tmp_path: Path, switches: str, message: str) -
     with pytest.raises(PolicyError, match=r"^packs\.yaml: ") as caught:
         load_policy(tmp_path)
     assert message in str(caught.value)
+
+
+def test_every_pack_is_on_unless_it_is_switched_off() -> None:
+    nothing = Switches()
+    assert (nothing.brand, nothing.packs, nothing.channels, nothing.locales) == ("", {}, {}, {})
+    rules = Policy("v", POLICY.rules[:3]).rules_for(channel="x")
+    assert rules == POLICY.rules[:3]
+
+
+def test_switches_are_read_with_the_brand_they_are_for() -> None:
+    chosen = {
+        "format": 1,
+        "brand": "B",
+        "packs": {"core": True, "pci": False},
+        "channels": {"sms": {"pci": True}},
+        "locales": {"de": {"pci": True}},
+        "contacts": {},
+    }
+    read = read_switches(chosen, {"core", "pci"})
+    assert read == Switches(
+        "B", {"core": True, "pci": False}, {"sms": {"pci": True}}, {"de": {"pci": True}}
+    )
+    few = read_switches({"packs": {"core": True}}, {"core"})
+    assert few == Switches("", {"core": True})
+    assert read_switches(None, {"core"}) == Switches()
+
+
+@pytest.mark.parametrize(
+    ("switches", "message"),
+    [
+        ({}, "packs.yaml: packs must map packs to true or false"),
+        ({"packs": {}}, "packs.yaml: packs must say true or false for core, pci"),
+        (
+            {"more": 1},
+            "packs.yaml: unknown key 'more'; known: brand, channels, contacts, format, locales, packs",
+        ),
+        (
+            {"packs": {"core": True, "pci": True}, "channels": []},
+            "packs.yaml: channels must map names to packs",
+        ),
+        (
+            {"packs": {"core": True, "pci": True}, "locales": {"de": {"x": True}}},
+            "packs.yaml: locales.de: there is no pack 'x'",
+        ),
+        (
+            {"packs": {"core": True, "pci": True}, "locales": {"de": 1}},
+            "packs.yaml: locales.de must map packs to true or false",
+        ),
+        (
+            {"packs": {"core": False, "pci": True}},
+            "packs.yaml: packs: core cannot be switched off",
+        ),
+    ],
+)
+def test_what_is_wrong_with_switches_is_said(switches: dict[str, object], message: str) -> None:
+    with pytest.raises(PolicyError) as caught:
+        read_switches(switches, {"core", "pci"})
+    assert str(caught.value) == message
+
+
+def test_contacts_are_read_by_detector() -> None:
+    contacts = {"source": "S", "phones": ["+44"], "sites": ["a.example"]}
+    assert read_contacts({"contacts": contacts}) == {
+        "telephone": {"allowed": ["+44"]},
+        "email_address": {"allowed": []},
+        "allowed_links": {"hosts": ["a.example"]},
+    }
+    nobody: dict[str, dict[str, list[str]]] = {
+        "telephone": {"allowed": []},
+        "email_address": {"allowed": []},
+    }
+    assert read_contacts(None) == read_contacts({}) == {**nobody, "allowed_links": {"hosts": []}}
+
+
+@pytest.mark.parametrize(
+    ("contacts", "message"),
+    [
+        ([], "contacts must be a mapping of phones, emails, sites, source"),
+        (
+            {"source": "S", "fax": []},
+            "contacts must be a mapping of phones, emails, sites, source",
+        ),
+        ({"phones": ["1"]}, "contacts.source must say who gave them and when"),
+        ({"source": " ", "phones": ["1"]}, "contacts.source must say who gave them and when"),
+        ({"source": "S", "phones": "1"}, "contacts.phones must be a list of texts in quotes"),
+        ({"source": "S", "emails": [""]}, "contacts.emails must be a list of texts in quotes"),
+        ({"source": "S", "sites": [1]}, "contacts.sites must be a list of texts in quotes"),
+    ],
+)
+def test_what_is_wrong_with_contacts_is_said(contacts: object, message: str) -> None:
+    with pytest.raises(PolicyError) as caught:
+        read_contacts({"contacts": contacts})
+    assert str(caught.value) == f"packs.yaml: {message}"
 
 
 def test_switches_change_the_version(tmp_path: Path) -> None:

@@ -1,0 +1,233 @@
+"""What counts as asking: the verb, its object, who does it, what negates or excuses it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from knowledge_base.policy import Judged
+from knowledge_base.policy.asks import asks_for
+from knowledge_base.policy.detectors import Settings, SettingsError
+
+SETTINGS: dict[str, Any] = {
+    "give": ["send", "send us", "tell us", "share", "give", "enter"],
+    "need": ["we need", "can i have", "what is", "ask for", "which is"],
+    "enter": ["type", "reply"],
+    "objects": ["pin", "card number", "password"],
+    "negations": ["never", "not", "do not", "cannot"],
+    "transparent": [
+        "ever",
+        "please",
+        "we",
+        "you",
+        "your",
+        "to",
+        "will",
+        "ask",
+        "should",
+        "or",
+        "and",
+        "us",
+        "the",
+        "it",
+    ],
+    "ours": ["we", "i"],
+    "others": ["they", "scammers"],
+    "relays": ["ask", "asked"],
+    "relatives": ["that", "which"],
+    "indirect": ["if", "whether"],
+    "anaphors": ["it", "them"],
+    "towards_us": ["here", "us", "chat"],
+    "safe_places": ["in the app"],
+    "warnings": ["scam"],
+    "fillers": ["your", "and", "please", "the", "hi"],
+    "needed": ["is needed", "is required"],
+    "needed_for": ["in the app", "to sign in"],
+    "which": ["which"],
+    "definitions": ["what is", "which is"],
+    "whose": ["your", "the"],
+    "asking_infinitives": ["see", "know"],
+    "conjunctions": ["after", "when"],
+    "handling": ["enter", "use"],
+    "recipients": ["him", "driver"],
+    "not_after": ["reset link", "game"],
+    "not_before": ["bowling", "drawing"],
+    "phrases": ["when were you born"],
+    "distance": 5,
+}
+ASKING = asks_for(Settings(SETTINGS))
+
+
+@pytest.mark.parametrize(("text", "asked"), [
+    ('Send us your pin.', ['Send us your pin']),
+    ('Send your pin and card number now.', ['Send your pin']),
+    ('Please share the pin.', ['share the pin']),
+    ('A pin.', []),
+    ('Send us the pin game.', []),
+    ('Send us the bowling pin.', []),
+    ('Send us the pin reset link.', []),
+    ('Send us the pin game and the pin.', ['Send us the pin game and the pin']),
+    ('We send you the pin.', []),
+    ('We will send the pin.', []),
+    ('We ask you to send us the pin.', ['send us the pin']),
+    ('They send the pin.', []),
+    ('Scammers will ask for your pin.', []),
+    ('It is they that ask for your pin.', []),
+    ('Someone that asked for your pin was here.', []),
+    ('Someone that asked you to share your pin.', ['share your pin']),
+    ('Someone that needs it: share your pin.', ['share your pin']),
+    ('Never send us your pin.', []),
+    ('Do not ever share your pin or password.', []),
+    ('Not now, send us your pin.', ['send us your pin']),
+    ('You should not tell us your pin.', []),
+    ('Why not send us your pin?', ['send us your pin']),
+    ('If not, send us your pin.', ['send us your pin']),
+    ('Cannot you send us your pin?', ['send us your pin']),
+    ('Cannot you send us your pin.', []),
+    ('Never. Send us your pin.', ['Send us your pin']),
+    ('Tell us if your pin works.', []),
+    ('Tell us whether your pin works.', []),
+    ('We need your pin.', ['We need your pin']),
+    ('We need to reset your pin.', []),
+    ('We need you to reset your pin.', []),
+    ('We need to see your pin.', ['We need to see your pin']),
+    ('We need you to send your pin.', ['send your pin']),
+    ('We need to.', []),
+    ('We need to know the pin.', ['We need to know the pin']),
+    ('What is a pin?', []),
+    ('What is your pin?', ['What is your pin']),
+    ('What is pin?', []),
+    ('Can i have it? Your pin.', []),
+    ('I know your pin. Send it.', ['Send it']),
+    ('I know your pin. Send us it please.', ['Send us it']),
+    ('I know your pin. Send us all of it.', []),
+    ('I know your pin. We send a link to send it.', []),
+    ('I know your pin. We ask you to send it.', ['send it']),
+    ('I know your pin. Well. Send it.', []),
+    ('Your pin: send it.', ['pin: send']),
+    ('Your pin is old, please send it now.', ['pin is old, please send']),
+    ('Your pin was one two three four five six seven, send it.', []),
+    ('Your pin. Type it.', []),
+    ('Type your pin here.', ['Type your pin']),
+    ('Type your pin.', []),
+    ('Reply with your pin in the chat.', ['Reply with your pin']),
+    ('Send your pin in the app.', []),
+    ('Send us your pin in the app.', ['Send us your pin']),
+    ('Enter your pin in the app.', []),
+    ('Send him your pin.', []),
+    ('Send the driver your pin.', []),
+    ('Send it to the driver, your pin too.', ['Send it to the driver, your pin']),
+    ('Sign in after you enter your pin and send us a word.', []),
+    ('When you use your pin, send us a word.', []),
+    ('Use your pin, send us a word.', []),
+    ('Send us a word after you use the pin.', []),
+    ('Your pin is needed.', ['pin is needed']),
+    ('Your pin really is needed.', ['pin really is needed']),
+    ('Your pin for this now is needed.', []),
+    ('Never is your pin needed.', []),
+    ('Your pin is not needed.', []),
+    ('Your pin is required to sign in.', []),
+    ('Your pin is required in the app.', []),
+    ('After you enter your pin is required care.', []),
+    ('Which pin do you use?', ['Which pin']),
+    ('Which new pin do you use?', ['Which new pin']),
+    ('Which pin do you use.', []),
+    ('Which pin do you use in the app?', []),
+    ('Of which new pin is it?', ['which new pin']),
+    ('Pin?', ['Pin']),
+    ('Your pin please?', ['Your pin please']),
+    ('And your pin and password?', ['And your pin and password']),
+    ('My pin?', []),
+    ('Pin.', []),
+    ('Your pin, please.', ['pin, please']),
+    ('Hi, the pin please.', ['pin please']),
+    ('Please, your pin it was of old for us.', []),
+    ('Your pin for our old records of it please.', []),
+    ('Your pin for our old new blue red green grey records please.', []),
+    ('My pin, please.', []),
+    ('Your pin pls.', ['pin pls']),
+    ('When were you born?', ['When were you born']),
+    ('We never ask when were you born.', []),
+    ('They ask when were you born.', []),
+    ('When were you born is a scam.', []),
+    ('Send us your pin is a scam.', []),
+    ('Scam! Send us your pin.', ['Send us your pin']),
+    ('A scam is it, send us your pin.', ['send us your pin']),
+    ('Send one two three four five pin.', ['Send one two three four five pin']),
+    ('Send one two three four five six pin.', []),
+    ('Send one two three four five six seven pin.', []),
+    ('Send us your pin. Send us your password.', ['Send us your pin', 'Send us your password']),
+    ('Pin and card number, send.', []),
+    ('Send. Pin.', []),
+    ('Please tell us it.', []),
+    ('Your pin? Tell us it.', ['Your pin', 'Tell us it']),
+    ('Your pin works? We need to see it.', []),
+    ('What is it with your pin?', ['What is it with your pin']),
+    ('Which is your pin?', ['Which is your pin']),
+    ('We need a a a to reset your pin.', []),
+    ('Never' + ' ever' * 14 + ' send us your pin.', []),
+    ('Never' + ' ever' * 17 + ' send us your pin.', ['send us your pin']),
+    ('We' + ' please' * 14 + ' send the pin.', []),
+    ('We' + ' please' * 16 + ' send the pin.', ['send the pin']),
+    ('Send us our your word and blue pin.', ['Send us our your word and blue pin']),
+    ('Send us a pin if it was the driver.', ['Send us a pin']),
+    ('Can i have green blue red black white pin?', ['Can i have green blue red black white pin']),
+    ('Can i have green blue red black white pink pin?', []),
+    ('Card number was red is now, send it.', ['Card number was red is now, send']),
+    ('The pin was one two three four is, send it.', []),
+    ('The pin was one two three four five is, send it.', []),
+    ('Tell us so. Your pin is needed now.', ['pin is needed']),
+    ('Your pin old red is needed.', ['pin old red is needed']),
+    ('Your pin old red blue is needed.', []),
+    ('Which old red pin do you use?', []),
+    ('Send it. I know your pin.', []),
+    ('Your password is nice. We cannot send it.', []),
+    ('Use it when you go. Send us your pin after.', ['Send us your pin']),
+    ('When you go and use big red blue green pin, send us a word.', []),
+    ('When you go and use big red blue green old pin, send us a word.', []),
+    ('After one two three you use the pin, send us a word.', []),
+    ('After one two three four you use the pin, send us a word.', []),
+    ('Ask for your pin, they said.', ['Ask for your pin']),
+    ('What is it so then now your pin?', []),
+    ('What is it so then and now the your pin?', []),
+    ('Hi hi hi pin now we go to it please.', ['pin now we go to it please']),
+    ('The pin so it is now for you please.', []),
+    ('They never. We send it to you, your pin.', []),
+    ('You ask, we send the pin.', []),
+    ('You are asked to send us your pin.', ['send us your pin']),
+    ('It is which you share the pin.', ['share the pin']),
+    ('Pin, send them.', ['Pin, send']),
+    ('Red pin, blue pin? Pin it is.', []),
+    ('Can i have a word to reset? Your pin.', []),
+]
+)  # fmt: skip
+def test_what_is_asked_for(text: str, asked: list[str]) -> None:
+    assert [text[slice(*hit.span)] for hit in ASKING(Judged(text, "generic"))] == asked
+
+
+@pytest.mark.parametrize("key", ["give", "need", "objects", "negations"])
+def test_what_every_rule_needs_is_missed(key: str) -> None:
+    without = {name: value for name, value in SETTINGS.items() if name != key}
+    with pytest.raises(SettingsError, match=rf"settings\.{key} must be a list"):
+        asks_for(Settings(without))
+
+
+def test_what_a_rule_may_leave_out_may_be_left_out() -> None:
+    few = {key: SETTINGS[key] for key in ("give", "need", "objects", "negations", "distance")}
+    asking = asks_for(Settings(few))
+    texts = {
+        "Send your pin.": 1,
+        "Never send your pin.": 0,
+        "Pin?": 1,
+        "Red.": 0,
+        "What is a pin?": 1,
+    }
+    assert {text: len(list(asking(Judged(text, "generic")))) for text in texts} == texts
+
+
+def test_settings_that_are_none_are_refused() -> None:
+    with pytest.raises(
+        SettingsError, match=r"settings\.more is not known here; known: give, need"
+    ):
+        asks_for(Settings({**SETTINGS, "more": []}))
