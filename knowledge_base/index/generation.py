@@ -21,7 +21,7 @@ from knowledge_base.index.rows import RowTable
 from knowledge_base.index.search import FaissIndex, IndexKind, read_faiss, write_faiss
 from knowledge_base.snippet import Revision
 
-FORMAT = 3  # the layout of the folder; a reader refuses any other
+FORMAT = 4  # the layout of the folder; a reader refuses any other
 BUILDER = 6  # what the builder computes; raise it when the same content would give other bytes
 BUILD_ID_LENGTH = 32  # hex digits: 128 bits
 FILES = (

@@ -15,7 +15,7 @@ from knowledge_base.index.progress import Progress, silent
 from knowledge_base.index.rows import KINDS, RowTable
 from knowledge_base.index.search import Hits
 from knowledge_base.ranking import confidence as conf
-from knowledge_base.ranking import scoring
+from knowledge_base.ranking import evidence, scoring
 from knowledge_base.ranking.calibrating import SEED, Questions, calibrate
 from knowledge_base.ranking.lexicon import Lexicon, make_lexicon, words
 from knowledge_base.ranking.risk import AGENT_MARGIN, ASSISTANT_MARGIN, DELTA, Flags, Risk
@@ -44,6 +44,7 @@ PARAMETERS: dict[str, Any] = {
     "soft_weight": scoring.SOFT_WEIGHT,
     "dense_weight": scoring.DENSE_WEIGHT,
     "lexical_weight": scoring.LEXICAL_WEIGHT,
+    "evidence": [evidence.SMOOTHING, evidence.STRENGTH, evidence.HALF, evidence.LEAST_ROWS],
     "head_scale": scoring.HEAD_SCALE,
     "retrieved": scoring.RETRIEVED,
     "centre_prior": scoring.CENTRE_PRIOR,
