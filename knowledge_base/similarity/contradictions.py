@@ -10,12 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from knowledge_base.similarity.quantities import Kind, Quantity, quantities
 
 # Of the smaller statement's words that the other one has to share before they are held to say or deny the same.
 SHARED = 0.5
 SAME_SIZE = 0.03  # share by which sizes may differ: 30 days and a month, 52 weeks and a year
+# Texts, and words, that are kept read (some 20 MB at most): a report compares each with dozens of others.
+TEXTS = 10_000
 LISTED = 3  # weekdays: a text that names so many means no others
 
 # Turns of phrase whose "no" or "not" denies nothing.
@@ -102,11 +105,10 @@ class _Statement:
 
 def contradictions(one: str, other: str) -> tuple[Clash, ...]:
     """Where two answers to the same question contradict each other; empty when no rule finds anything."""
-    mine, theirs = _statements(one), _statements(other)
+    (mine, sizes), (theirs, others) = _read(one), _read(other)
     found = [*_denied(mine, theirs), *_elsewhere(mine, theirs)]
     turned = any(clash.kind == "opposite" for clash in found)
     found += _sizes(mine, theirs)
-    sizes, others = quantities(one), quantities(other)
     found += _times(sizes, others)
     if not turned:  # "open on Saturday" and "closed on Sunday" go together
         found += _weekdays(sizes, others)
@@ -208,6 +210,11 @@ def _places(statements: Sequence[_Statement]) -> dict[str, str]:
     return {_PLACES[_stem(w)]: w for s in statements for w in s.words if _stem(w) in _PLACES}
 
 
+@lru_cache(maxsize=TEXTS)
+def _read(text: str) -> tuple[tuple[_Statement, ...], tuple[Quantity, ...]]:
+    return _statements(text), quantities(text)
+
+
 def _statements(text: str) -> tuple[_Statement, ...]:
     plain = _FREE.sub(" free ", _IDLE.sub(" ", text.casefold().replace("’", "'")))
     statements = []
@@ -223,6 +230,7 @@ def _statements(text: str) -> tuple[_Statement, ...]:
     return tuple(statements)
 
 
+@lru_cache(maxsize=TEXTS)
 def _stem(word: str) -> str:
     """The word without its ending, so that return, returns, returned and returning are one."""
     word = word.removesuffix("'s").replace("'", "")

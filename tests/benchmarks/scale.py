@@ -1,10 +1,13 @@
 """Measures the index from 1,000 to 1,000,000 vectors: time to build, size, memory, speed and recall.
 
-    python -m tests.benchmarks.scale [--sizes 1000,10000,100000,1000000] [--queries 200] [--json] [--plot FILE.svg]
+    python -m tests.benchmarks.scale [--sizes 1000,10000,100000,1000000] [--queries 200] [--workers 2] [--json]
+        [--plot FILE.svg]
 
 The vectors are those of the live generation's phrasings (FIRSTLINE_HOME), each copied with noise until there
 are enough: real directions, synthetic crowding. Questions are rows with more noise (cosine about 0.75 to their
-row), others than in the build's own sample. Both indexes answer the same questions in turn, on one thread.
+row), others than in the sample of the build. Both indexes answer the questions in turn, on one thread: ten rows
+for the times and the recall at 10, and 256, as ranking asks for, for the recall at 256 and its times. --workers N
+lets 1 to N processes search the last size at once, with the same files mapped, and reads their memory.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ from knowledge_base.index.search import (
     write_faiss,
 )
 from suggest_api.settings import load_settings
+from tests.benchmarks.scale_workers import RETRIEVED, processes
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 SPREAD = (
@@ -42,7 +46,7 @@ CHUNK = 50_000  # rows made at a time
 K = 10
 COLUMNS = (
     "vectors", "kind", "cells", "probes", "build_s", "file_mb", "memory_mb", "recall_at_10",
-    "p50_ms", "p99_ms", "exact_p50_ms", "exact_p99_ms", "times_faster",
+    "p50_ms", "p99_ms", "exact_p50_ms", "exact_p99_ms", "times_faster", "recall_at_256", "mean_256_ms",
 )  # fmt: skip
 
 
@@ -51,6 +55,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", default=",".join(str(size) for size in SIZES))
     parser.add_argument("--queries", type=int, default=200)
+    parser.add_argument("--workers", type=int, default=0, help="processes at most (0: none)")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--plot", type=Path)
     options = parser.parse_args()
@@ -65,7 +70,11 @@ def main() -> int:
         screen.print(f"{size:,} vectors ...")
         lines.append(measure(crowd(phrasings, size), queries=options.queries))
         screen.print(lines[-1])
-    report = {"cores": os.cpu_count(), "load": os.getloadavg(), "runs": lines}
+    report = {"cores": os.cpu_count(), "load": os.getloadavg(), "runs": lines, "processes": []}
+    if options.workers:
+        size = int(options.sizes.split(",")[-1])
+        with tempfile.TemporaryDirectory(prefix="firstline-scale-") as folder:
+            report["processes"] = processes(crowd(phrasings, size), Path(folder), options.workers)
     if options.plot:
         options.plot.write_text(plot(lines), encoding="utf-8")
     if options.json:
@@ -113,6 +122,11 @@ def measure(vectors: Vectors, *, queries: int) -> dict[str, Any]:
                 one.search(query, k=K)
                 times[name].append((time.perf_counter() - began) * 1000)
         found = recall(index, exact, asked)
+        began = time.perf_counter()
+        for query in asked:
+            index.search(query, k=RETRIEVED)
+        each256 = (time.perf_counter() - began) * 1000 / len(asked)
+        found256 = recall(index, exact, asked, k=min(RETRIEVED, len(vectors)))
         file_mb = path.stat().st_size / 1e6
     p50, p99 = np.percentile(times["index"], [50, 99])
     exact50, exact99 = np.percentile(times["exact"], [50, 99])
@@ -120,6 +134,7 @@ def measure(vectors: Vectors, *, queries: int) -> dict[str, Any]:
         len(vectors), kind["kind"], kind.get("cells"), kind.get("probes"), round(build, 2),
         round(file_mb, 1), memory, round(found, 4), round(p50, 3), round(p99, 3),
         round(exact50, 3), round(exact99, 3), round(exact50 / p50, 1),
+        round(found256, 4), round(each256, 3),
     )  # fmt: skip
     return dict(zip(COLUMNS, figures, strict=True))
 
@@ -169,7 +184,7 @@ def plot(lines: list[dict[str, Any]]) -> str:
 
 def show(report: dict[str, Any]) -> None:
     """The table."""
-    screen = Console(highlight=False, width=160)
+    screen = Console(highlight=False, width=190)
     table = Table(*COLUMNS, box=None)
     for line in report["runs"]:
         table.add_row(
@@ -179,6 +194,11 @@ def show(report: dict[str, Any]) -> None:
             )
         )
     screen.print(table)
+    if report["processes"]:
+        together = Table(*report["processes"][0], box=None)
+        for line in report["processes"]:
+            together.add_row(*map(str, line.values()))
+        screen.print(together)
     screen.print(f"{report['cores']} cores, load average {report['load'][0]:.1f} at the end")
 
 
