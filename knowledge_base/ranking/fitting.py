@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -33,8 +34,8 @@ MAX_QUESTIONS = 4000  # held-out questions of a kind that are scored; more do no
 # Questions times rows that are compared: beyond 60,000 rows fewer questions have to do, but at least a thousand.
 MAX_COMPARISONS = 240_000_000
 LEAST_QUESTIONS = 1000
-# Rows times snippets up to which every fold is asked. Beyond, FEW_FOLDS are: each costs a fit, and thousands of
-# questions are left in two of them (docs/ranking.md compares).
+# Rows times snippets up to which every fold is asked. Beyond, only as many as hold the questions wanted, FEW_FOLDS
+# at least, since each costs a fit (docs/ranking.md compares).
 FULL_WORK = 3_000_000
 FEW_FOLDS = 2
 BLOCK = 64  # questions compared at a time, so that their similarities fit into memory
@@ -161,8 +162,10 @@ def sampling(rows: int, snippets: int, phrasings: int) -> Sampling:
     """All phrasings of a small knowledge base; of a large one a sample, so that a build grows with its rows."""
     # Where a fit is cheap, more folds: each then knows nearly as many phrasings as the finished build.
     folds = 2 * FOLDS if rows * snippets <= SMALL_WORK else FOLDS
-    asked = folds if rows * snippets <= FULL_WORK else FEW_FOLDS
     questions = min(MAX_QUESTIONS, max(MAX_COMPARISONS // max(rows, 1), LEAST_QUESTIONS))
+    asked = folds
+    if rows * snippets > FULL_WORK:
+        asked = min(folds, max(FEW_FOLDS, math.ceil(questions * folds / max(phrasings, 1))))
     return Sampling(phrasings, folds, asked, questions // min(asked, FOLDS))
 
 

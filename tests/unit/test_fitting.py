@@ -71,9 +71,16 @@ def test_every_phrasing_of_a_small_knowledge_base_is_a_question() -> None:
 def test_the_questions_of_a_large_one_are_bounded_and_counted(snippets: int, each: int) -> None:
     rows, phrasings = snippets * (each + 2), snippets * each
     planned = sampling(rows, snippets, phrasings)
-    assert planned.asked == fitting.FEW_FOLDS
     questions = planned.asked * planned.limit
     assert fitting.LEAST_QUESTIONS <= questions <= fitting.MAX_QUESTIONS
+    if phrasings < questions:  # nothing to draw from: all folds are asked
+        assert (planned.asked, planned.report()) == (planned.folds, None)
+        return
+    # The folds that are asked hold the questions, and no fold is asked without need.
+    assert planned.asked * phrasings >= questions * planned.folds
+    assert planned.asked <= max(
+        fitting.FEW_FOLDS, 1 + fitting.MAX_QUESTIONS * planned.folds // phrasings
+    )
     most = max(fitting.MAX_COMPARISONS, fitting.LEAST_QUESTIONS * rows)
     assert questions * rows <= most
     assert planned.report() == {
@@ -176,7 +183,7 @@ def test_a_large_head_is_learnt_in_fewer_folds(
     large: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fitting, "MAX_HEAD_WORK", 100_000)
-    fitted = fit(*_crowd(30))
+    fitted = fit(*_crowd(30, each=4))
     assert fitted.head.trained
     assert len(large) == 1 + 3 * fitting.FEW_FOLDS
     assert fitted.calibration.report["hit_at_1"] > 0.8
@@ -223,3 +230,11 @@ def test_small_knowledge_bases_are_asked_all_their_phrasings() -> None:
     calibration = fit(rows, WordHashEncoder().encode(texts), texts).calibration
     assert calibration.report["answerable"] == 25
     assert "sample" not in calibration.report
+
+
+def test_a_large_one_of_few_phrasings_is_asked_all_of_them(large: list[int]) -> None:
+    """Fewer folds spare fits, never questions that are needed."""
+    fitted = fit(*_crowd(60, each=1))
+    assert fitting.FULL_WORK < 60 * 180
+    assert fitted.calibration.report["answerable"] > fitting.LEAST_QUESTIONS * 0.7
+    assert len(large) > 1 + 3 * fitting.FEW_FOLDS
