@@ -117,6 +117,13 @@ def get(session: Session, number: int, *, lock: bool = False) -> PolicyRevision:
     return _value(row)
 
 
+def in_review(session: Session, *, limit: int = 2) -> list[str]:
+    """The content hashes of the newest that wait for approval."""
+    columns = _TABLE.c
+    statement = select(columns.content_hash).where(columns.state == State.IN_REVIEW.value)
+    return list(session.scalars(statement.order_by(columns.submitted_at.desc()).limit(limit)))
+
+
 def every(session: Session) -> list[PolicyRevision]:
     """All revisions, newest first."""
     return [_value(row) for row in session.execute(select(*_TABLE.c).order_by(_TABLE.c.id.desc()))]

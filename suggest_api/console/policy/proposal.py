@@ -41,8 +41,10 @@ def show(request: Request, number: Number, who: Reads) -> Response:
 def try_text(
     request: Request, number: Number, who: Tries, text: Text = "", channel: Channel = FIRST
 ) -> Response:
-    """What the policy in force and this one say about a text; nothing is stored."""
+    """What both policies say about a text; nothing is stored. Without scripts, the whole page again."""
     desk = desk_of(request)
+    if "hx-request" not in request.headers:
+        return _draw(desk, number, who, text=text, channel=channel)
     with unit_of_work.read(desk.engine) as session:
         revision = repository.get(session, number)
         policy, _ = governance.readable(session, revision.content_hash)
@@ -144,6 +146,8 @@ def _draw(
     *,
     notice: Notice | None = None,
     status: int = 200,
+    text: str = "",
+    channel: str = FIRST,
     **typed: Any,
 ) -> Response:
     with unit_of_work.read(desk.engine) as session:
@@ -168,7 +172,7 @@ def _draw(
         "approve_reason": "",
         "return_reason": "",
         **typed,
-        **_tried(live, policy, "", FIRST),
+        **_tried(live, policy, text, channel),
     }
     with unit_of_work.read(desk.engine) as session:
         return frame.draw(session, who, "proposal.html", values, notice=notice, status=status)
