@@ -25,7 +25,7 @@ from knowledge_base.cli.output import (
     print_json,
     progress_bar,
 )
-from knowledge_base.errors import PolicyRefused, UnreadableFile
+from knowledge_base.errors import PolicyConflict, PolicyRefused, UnreadableFile
 from knowledge_base.governance import Examination, PolicyRevision, repository
 from knowledge_base.home import Home
 from knowledge_base.policy.packs import read_files
@@ -33,6 +33,8 @@ from knowledge_base.store.engine import read_session, write_session
 
 SHOWN = 20  # snippets of a kind printed for a person; --json has all of them
 SHORT = 12  # hex digits of a hash on the screen
+# Beside exported packs: what was in force then. Whoever changed the policy meanwhile must not be undone unseen.
+MARK = ".in-force"
 
 By = Annotated[str, typer.Option("--by", help="Who does it, for the audit chain.")]
 Number = Annotated[int, typer.Argument(min=0, help="The policy's number; see `policy history`.")]
@@ -79,6 +81,7 @@ def export_command(
             raise UnreadableFile(msg)
         for name, text in files.items():
             (folder / name).write_text(text, encoding="utf-8")
+        (folder / MARK).write_text(governance.hash_in_force(session) + "\n", encoding="utf-8")
     if as_json:
         print_json({"folder": str(folder), "files": sorted(files)})
     else:
@@ -105,6 +108,7 @@ def propose_command(
             raise UnreadableFile(f"{folder}: there is no such folder")
         files = read_files(folder)
         with read_session(engine) as session:
+            _refuse_overtaken(folder, governance.hash_in_force(session))
             examined = governance.examine(session, files, progress=progress)
         if examined.faults:
             _refuse(examined, as_json=as_json)
@@ -227,6 +231,16 @@ def _lines(name: str, before: dict[str, str], after: dict[str, str]) -> Iterator
 def _opened(*, as_json: bool) -> Iterator[Engine]:
     with failing_clearly(as_json=as_json), database(Home.from_environment()) as engine:
         yield engine
+
+
+def _refuse_overtaken(folder: Path, in_force: str) -> None:
+    mark = folder / MARK
+    if mark.is_file() and mark.read_text(encoding="utf-8").strip() != in_force:
+        msg = (
+            f"{folder}: another policy came into force since these packs were exported: export that one into"
+            " another folder, and bring your changes there"
+        )
+        raise PolicyConflict(msg)
 
 
 def _refuse(examined: Examination, *, as_json: bool) -> None:

@@ -145,6 +145,12 @@ def files_in_force(session: Session, *, packs: Shipped | None = None) -> dict[st
     return files_of(session, SHIPPED if revision is None else revision.id, packs=packs)
 
 
+def hash_in_force(session: Session, *, packs: Shipped | None = None) -> str:
+    """The hash of the files in force. They need not be readable."""
+    revision = repository.live(session)
+    return (packs or shipped()).content_hash if revision is None else revision.content_hash
+
+
 def keep_in_force(session: Session, *, packs: Shipped | None = None) -> str:
     """The hash of the files in force, which are stored from then on. They need not be readable."""
     revision = repository.live(session)

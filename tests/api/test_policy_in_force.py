@@ -214,4 +214,12 @@ def test_two_instances_and_a_draft_from_before(
         checks = {check["part"]: check["holds"] for check in report["checks"]}
         assert (report["holds"], checks["verdict"]) == (True, True)
         ready = two.get("/readyz").json()
-        assert "policy" in str(ready)
+        assert now_given in str(ready)
+
+        drop_guard(engine, "policy_file_not_changed", "policy_file")
+        with engine.begin() as connection:
+            connection.execute(text("UPDATE policy_file SET text = text || ' '"))
+        report = second.get(f"/v1/drafts/{draft['draft_id']}/proof").json()
+        (verdict,) = (check for check in report["checks"] if check["part"] == "verdict")
+        assert (report["holds"], verdict["holds"]) == (False, False)
+        assert "was changed in the database" in verdict["detail"]

@@ -85,6 +85,18 @@ def test_a_weakening_is_confirmed_by_name(packs: Path) -> None:
     assert run_json("approve", 1, "--by", "Bo", *more)["weakenings"] == ["removed:BLUE"]
 
 
+def test_packs_that_were_exported_before_another_approval_are_refused(packs: Path) -> None:
+    run_json("export", packs)
+    run_json("export", packs / "mine")
+    (packs / "brand.yaml").write_text(GREEN)
+    run_json("propose", packs, "--by", "Ana", "--why", "no green")
+    run_json("approve", 1, "--by", "Bo")
+    refused = run_json("propose", packs / "mine", "--by", "Cy", "--why", "x", code=1)
+    assert refused["kind"] == "PolicyConflict"
+    run_json("export", packs / "back", "--number", 0)  # to go back is no conflict
+    assert run_json("propose", packs / "back", "--by", "Cy", "--why", "x")["policy"] == 2
+
+
 def test_returned_and_withdrawn(packs: Path) -> None:
     run_json("export", packs)
     (packs / "brand.yaml").write_text(GREEN)
