@@ -17,6 +17,7 @@ from knowledge_base.store.tables import NAME
 
 MAX_BYTES = 64 * 1024  # thousands of topics; a file that is larger is another file
 FIELDS = {"topic", "teams"}
+DEEPEST = 8  # collections within each other; a list of topics needs three, and deep ones take long to refuse
 EVERY = "*"  # how a file names all topics that it does not list
 
 
@@ -64,11 +65,18 @@ def render_paths(paths: Mapping[str, tuple[str, ...]]) -> str:
 
 
 def _entries(text: str, file: Path) -> list[Any]:
+    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    depth = 0
     try:
         # Nothing is expanded before it is known that nothing refers to anything else.
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
-            raise UnreadableFile(f"{file}: has a YAML alias (*): write the value out")
-        found = yaml.safe_load(text)
+        for event in yaml.parse(text, loader):
+            if isinstance(event, yaml.AliasEvent):
+                raise UnreadableFile(f"{file}: has a YAML alias (*): write the value out")
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if depth > DEEPEST:
+                raise UnreadableFile(f"{file}: nested more than {DEEPEST} deep")
+        found = yaml.load(text, loader)  # noqa: S506 - a safe loader, whichever of the two it is
     except (yaml.YAMLError, RecursionError) as error:
         raise UnreadableFile(f"{file}: not YAML: {str(error).splitlines()[0]}") from None
     if found is None:
