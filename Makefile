@@ -14,6 +14,8 @@ export RASA_TELEMETRY_ENABLED := false
 export DO_NOT_TRACK := 1
 export TF_CPP_MIN_LOG_LEVEL := 3
 export TOKENIZERS_PARALLELISM := false
+# Where it is set, every process that the demo and the tests start would compile all of Firstline's modules again.
+export PYTHONDONTWRITEBYTECODE :=
 
 PY := .venv/bin/python
 BOT_PY := bot/.venv/bin/python
@@ -68,6 +70,8 @@ test-all:
 	  wait $$bot; assistant=$$?; cat $(BOT_LOG); \
 	  exit $$((service > assistant ? service : assistant))
 
+# The encoder that the set-up exported serves the tests as well; without it, they export it anew.
+test-service: export FIRSTLINE_TEST_HOME ?= $(abspath $(or $(FIRSTLINE_HOME),.firstline))
 test-service: ## Run the tests of the service and the knowledge base
 	$(PY) -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 

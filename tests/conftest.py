@@ -13,12 +13,15 @@ from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
-from sqlalchemy import Engine
+from sqlalchemy import Engine, create_engine
 
 from knowledge_base.home import Home
-from knowledge_base.index.export import export_default
+from knowledge_base.index import sealed
+from knowledge_base.index.export import export_default, packaged_source
+from knowledge_base.store import engine as engines
 from knowledge_base.store.engine import open_engine
 from suggest_api.access import service
+from tests.compiled import sharing
 from tests.fixtures_generation import TEST_HOME
 from tests.postgres_server import PostgresServer, serve_postgres
 from tests.prepared import MIGRATED, Filling, PostgresTemplates, SqliteTemplates
@@ -77,6 +80,14 @@ def _cheap_password_hashes() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _compiled_once() -> Iterator[None]:
+    """Engines of this process compile each statement once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engines, "create_engine", sharing(create_engine))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing here may reach another machine; a test that tries is told so."""
@@ -107,7 +118,7 @@ def _is_loopback(host: str) -> bool:
 def encoders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the real encoder: FIRSTLINE_TEST_HOME's, or exported once for all test processes of a run."""
     ready = Path(os.environ.get(TEST_HOME) or "none").absolute() / "encoders"
-    if (ready / "CURRENT").is_file():
+    if sealed.read_current(ready) == packaged_source().fingerprint:  # not one that was tuned
         return ready
     folder = tmp_path_factory.getbasetemp()
     home = Home.at((folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "exported")
