@@ -9,6 +9,7 @@ from knowledge_base.cli import (
     duplicates,
     generations,
     policy_changes,
+    policy_learning,
     publishing,
     reviewing,
     tuning,
@@ -30,3 +31,4 @@ reviewing.register(kb_app)
 duplicates.register(kb_app)
 kb_app.add_typer(golden_app)
 policy_changes.register(policy_app)
+policy_learning.register(policy_app)

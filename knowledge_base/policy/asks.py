@@ -236,6 +236,8 @@ class _Sentence:
     def _is_for_others(self, end: int, found: int) -> bool:
         """ "Forward them the code": somebody else is to get it."""
         first = self.words[end : min(end + 2, found)]  # "them", "the driver"
+        if first and first[0].text == "you":
+            return True  # "the system will send you a link"
         return any(word.text in self.lexicon.recipients for word in first)
 
     def _is_purpose(self, start: int) -> bool:

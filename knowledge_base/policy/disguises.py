@@ -67,6 +67,11 @@ _LONGEST_CACHED = 32  # code points; longer "words" are hostile and would only f
 _CACHED_WORDS = 4096
 _UNKNOWN_LETTER = 2  # cost of a letter that no word covers, against 1 for a word
 _MOST_PIECES = 8  # pieces that a cut word is put together from
+_SHORTEST_GLUED = 8  # letters of words that are written as one: "wesawyou"
+_LONGEST_GLUED = 40
+_FEWEST_GLUED = 3  # known words; two make up too many real ones: "therefore", "outside"
+# One of these must be among them: no long word is put together with one, while "production" is of three others.
+_GLUE = frozenset(["we", "you", "your", "my", "our", "the"])
 _SHORTEST_CUT = 5  # letters of a word that is looked for in pieces; shorter ones arise by chance
 _SHORTEST_TIGHT = 4  # the same, if no space stands between the pieces: "fu-ck"
 
@@ -298,6 +303,25 @@ def _cheapest(letters: str) -> tuple[int, list[tuple[int, int, str]]]:
             pieces.append((start, end, letters[start:end]))
         end = start
     return costs[-1], pieces[::-1]
+
+
+@lru_cache(maxsize=_CACHED_WORDS)
+def unglued(word: str) -> tuple[tuple[int, int, str], ...]:
+    """The words that are written as one: (start, end, word), or nothing if it is not made of known words alone."""
+    if (
+        not _SHORTEST_GLUED <= len(word) <= _LONGEST_GLUED
+        or not word.isascii()
+        or not word.isalpha()
+    ):
+        return ()
+    if word in vocabulary() or word in _real_words():
+        return ()
+    pieces = tuple(_cheapest(word)[1])
+    is_known = all(piece in vocabulary() for _, _, piece in pieces)
+    # A single letter inside is the i of "product-i-on"; at the beginning it is the writer.
+    is_likely = all(len(piece) > 1 for _, _, piece in pieces[1:])
+    has_glue = any(piece in _GLUE for _, _, piece in pieces)
+    return pieces if is_known and is_likely and has_glue and len(pieces) >= _FEWEST_GLUED else ()
 
 
 def cut_word(texts: Sequence[str], start: int, is_tight: Callable[[int], bool]) -> int:

@@ -1,4 +1,4 @@
-"""Runs every rule over a text and gives the verdict; whatever goes wrong, the answer is no."""
+"""Runs every rule and the second reader over a text and gives the verdict; if anything fails, the answer is no."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from knowledge_base.policy.model import Finding, Outcome, Policy, Rule, Severity, Verdict
 from knowledge_base.policy.reading import Judged
+from knowledge_base.policy.second_reader import SecondReader
 
 ENGINE_ERROR = "ENGINE-ERROR"
 NO_POLICY = "NO-POLICY"
@@ -28,6 +29,8 @@ def judge(
     else:
         judged = Judged(text, channel, template, locale)
         findings = [finding for rule in rules for finding in _apply(rule, judged)]
+        if policy is not None and policy.second_reader is not None:
+            findings += _read_again(policy.second_reader, rules, judged, findings)
     return Verdict(
         outcome=_outcome(findings),
         policy_version="" if policy is None else policy.version,
@@ -42,6 +45,19 @@ def _apply(rule: Rule, judged: Judged) -> Iterable[Finding]:
         return list(rule.judge(judged))
     except Exception as error:
         return [_refusal(ENGINE_ERROR, f"rule {rule.id} failed ({type(error).__name__})")]
+
+
+def _read_again(
+    reader: SecondReader, rules: Iterable[Rule], judged: Judged, findings: Iterable[Finding]
+) -> list[Finding]:
+    """What the second reader has to say, unless a rule has said it."""
+    try:
+        finding = reader.read(
+            judged, {rule.id: rule for rule in rules}, {finding.rule_id for finding in findings}
+        )
+    except Exception as error:
+        return [_refusal(ENGINE_ERROR, f"the second reader failed ({type(error).__name__})")]
+    return [] if finding is None else [finding]
 
 
 def _refusal(rule_id: str, reason: str) -> Finding:

@@ -23,6 +23,7 @@ from knowledge_base.policy.packs import line_of, read_files, read_mapping, shipp
 from knowledge_base.policy.personal import email_address, iban, national_number, telephone
 from knowledge_base.policy.reading import Judged
 from knowledge_base.policy.says import says
+from knowledge_base.policy.second_reader import shipped
 from knowledge_base.policy.shape import characters, length, network_length, unfilled
 from knowledge_base.policy.style import (
     emoji_limit,
@@ -100,6 +101,7 @@ def read_policy(files: Mapping[str, str]) -> Policy:
         version=_version(content),
         rules=tuple(rules),
         switches=read_switches(chosen, names),
+        second_reader=shipped(),
     )
 
 
@@ -268,6 +270,7 @@ def code_hash() -> str:
     digest.update(content.joinpath("tlds.txt").read_bytes())
     for name in DATA_FILES:
         digest.update(content.joinpath("reading", name).read_bytes())
+    digest.update(shipped().sha256.encode())
     for library in _JUDGING_LIBRARIES:
         digest.update(metadata.version(library).encode())
     return digest.hexdigest()

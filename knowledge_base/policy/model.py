@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from knowledge_base.errors import PolicyError
 from knowledge_base.policy.reading import Judged
+
+if TYPE_CHECKING:
+    from knowledge_base.policy.second_reader import SecondReader
 
 
 class Severity(StrEnum):
@@ -141,13 +144,14 @@ class Switches:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The rules of all packs, and which packs are on; `version` changes with any rule, pack, switch or line of
-    rule code.
+    """The rules of all packs, which packs are on, and the second reader, who warns about what no rule finds;
+    `version` changes with any rule, pack, switch, line of rule code or weight of the reader.
     """
 
     version: str
     rules: tuple[Rule, ...]
     switches: Switches = field(default_factory=Switches)
+    second_reader: SecondReader | None = None
 
     def rules_for(self, *, channel: str, locale: str = "en") -> tuple[Rule, ...]:
         """The rules that judge texts for a channel and a locale."""

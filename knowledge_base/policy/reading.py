@@ -18,6 +18,7 @@ from knowledge_base.policy.disguises import (
     emoji_words,
     plain_word,
     segmented,
+    unglued,
 )
 from knowledge_base.wording import Length, measure
 
@@ -150,6 +151,9 @@ def _readings(text: str, match: regex.Match[str]) -> list[tuple[str, int, int]]:
     if found in emoji_words():
         return [(emoji_words()[found], match.start(), match.end())]
     if read := plain_word(found):
+        if len(read) == len(found) and (pieces := unglued(read)):
+            first = match.start()
+            return [(piece, first + start, first + end) for start, end, piece in pieces]
         return [(read, match.start(), match.end())]
     parts = _SIMPLE_WORD.finditer(text, match.start(), match.end())
     return [(read, p.start(), p.end()) for p in parts if (read := plain_word(p.group()))]

@@ -162,3 +162,27 @@ def test_the_vocabulary_holds_every_word_that_the_packs_name() -> None:
     }
     missing = {word for word in named - vocabulary() if len(word) > 2 and word.isascii()}
     assert missing <= {"asdf", "qwerty"}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("YouShouldHave seen it", ("you", "should", "have", "seen", "it")),
+        ("ihaveyourcardsaved", ("i", "have", "your", "card", "saved")),
+        ("production and foundation", ("production", "and", "foundation")),
+        ("therefore notwithstanding", ("therefore", "notwithstanding")),
+    ],
+)
+def test_words_written_as_one_are_read_apart_and_real_ones_left_whole(
+    text: str, words: tuple[str, ...]
+) -> None:
+    judged = Judged(text, "generic")
+    assert judged.texts == words
+    for word in judged.words:
+        assert text[word.start : word.end].casefold() == word.text
+
+
+def test_signs_for_a_lock_and_for_money_are_read_as_words() -> None:
+    assert Judged("take the 🔒 off, 💷 only", "generic").texts == (
+        *("take", "the", "lock", "off", "money", "only"),
+    )
