@@ -70,6 +70,7 @@ _SHORTHAND_OF: Mapping[str, str] = {
 _SHORTHAND = MappingProxyType(
     {short: word for word, shorts in _SHORTHAND_OF.items() for short in shorts.split()}
 )
+FEWEST_WORDS = 4  # of a text that is read at all: shorter ones are fragments, which say too little for a guess
 LONGEST_QUOTE = 90  # code points of the example that a finding shows
 
 
@@ -199,7 +200,7 @@ class SecondReader:
         self, judged: Judged, rules: Mapping[str, Rule], told: Collection[str]
     ) -> Finding | None:
         """A warning about the rule that the text reads like breaking most, if it is on and not yet `told`."""
-        if not judged.words:
+        if len(judged.words) < FEWEST_WORDS:
             return None
         read = features(judged)
         scores = self._scores(read)

@@ -142,6 +142,12 @@ def test_a_rule_that_is_off_has_no_second_reader() -> None:
     assert [f.rule_id for f in _judge(everything, GOOD).findings] == ["MED-ADVICE"]
 
 
+def test_nothing_is_read_into_a_fragment() -> None:
+    policy = replace(POLICY, second_reader=_Sure("BLAME"))
+    assert _judge(policy, "Just a moment").findings == ()
+    assert [f.rule_id for f in _judge(policy, "Just a moment please").findings] == ["BLAME"]
+
+
 def test_a_reader_that_fails_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise ValueError("secret text")
