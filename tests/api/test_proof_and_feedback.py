@@ -11,6 +11,7 @@ from sqlalchemy import text
 from knowledge_base.store import audit
 from suggest_api.drafts import service as drafts
 from suggest_api.drafts.model import proof_hash
+from suggest_api.flow.operating import record_offers
 from suggest_api.storage import unit_of_work
 from suggest_api.values import canonical_json
 from tests.api.conftest import Service
@@ -43,6 +44,10 @@ def tell(service: Service, draft_id: str, action: str, **more: Any) -> Any:
 
 
 def test_an_untouched_draft_holds_in_every_part(service: Service, draft: dict) -> None:
+    waits = prove(service, draft["draft_id"])
+    assert waits["holds"] is True
+    assert [c["part"] for c in waits["checks"] if c["holds"] is None] == ["proof (audit)"]
+    assert record_offers(service.desk) >= 1
     report = prove(service, draft["draft_id"])
     assert report["holds"] is True
     assert report["differing"] == []

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 from httpx import Response
 
+from knowledge_base.store import audit
+from suggest_api.storage import unit_of_work
+from tests.conftest import NOW
 from tests.console.conftest import OURS, Browser, Office, drafts_in, said
 from tests.console.test_hostile_text import HOSTILE, assert_harmless
 
@@ -200,3 +203,15 @@ def test_an_admin_gives_and_takes_roles_and_sets_paths(office: Office) -> None:
         office.signed_in("cora").post(f"{people}/grant", name="cora", role="admin").status_code
         == 403
     )
+
+
+def test_a_long_audit_entry_is_cut_on_the_page(office: Office) -> None:
+    with unit_of_work.write(office.parts.engine) as session:
+        proofs = {f"{number:032x}": "a" * 64 for number in range(500)}
+        audit.append(
+            session, actor="x", action="draft.offered", subject="drafts", now=NOW, detail={"proofs": proofs}
+        )  # fmt: skip
+    page = office.signed_in("udo").get("/console/knowledge/audit?action=draft.offered")
+    assert "more characters)" in said(page)
+    assert f"{1:032x}" in page.text
+    assert f"{499:032x}" not in page.text

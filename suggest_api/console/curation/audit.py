@@ -29,6 +29,9 @@ router = APIRouter(prefix=f"{KNOWLEDGE}/audit")
 Sees = Annotated[Identity, Depends(require(Action.READ_AUDIT))]
 Text = Annotated[str, Query(max_length=200)]
 PAGE = 50  # entries on one page
+MOST_DETAIL = (
+    600  # characters of one value; an entry that records what was offered names up to 500 drafts
+)
 DRAFT_ID = re.compile(rf"[0-9a-f]{{{2 * ID_BYTES}}}")
 
 
@@ -101,6 +104,7 @@ def _draw(
         "actions": list(
             session.scalars(select(AuditRow.action).distinct().order_by(AuditRow.action))
         ),
+        "most_detail": MOST_DETAIL,
         "report": report,
         "checkpoints": checkpoints.stored(session)[-5:][::-1],
     }
