@@ -220,7 +220,13 @@ def _anew(tests: Tests, module: str, code: CodeType, tell: _Tell) -> int:
     stem = module.removesuffix(".py")
     for name in list(sys.modules):
         if name.startswith(
-            (PACKAGE, "knowledge_base.cli", "test_policy_", "tests.starter_policy", "tests.benchmarks.policy_")
+            (
+                PACKAGE,
+                "knowledge_base.cli",
+                "test_policy_",
+                "tests.starter_policy",
+                "tests.benchmarks.policy_",
+            )
         ):
             del sys.modules[name]
     sys.meta_path.insert(0, _Changed(f"{PACKAGE}.{stem}", code))

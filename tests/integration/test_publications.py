@@ -30,6 +30,7 @@ from knowledge_base.store import audit, golden, merges, publications, repository
 from knowledge_base.store.engine import read_session, write_session
 from knowledge_base.store.tables import AuditRow
 from tests.fixtures_generation import WordHashEncoder, shop
+from tests.prepared import MIGRATED, Filling
 from tests.small_policy import small_policy
 
 POLICY = small_policy()
@@ -46,11 +47,26 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     return Home.at(tmp_path / "home")
 
 
-@pytest.fixture
-def live(home: Home, engine: Engine) -> str:
-    """The build id of a small shop that is live, with golden questions of which it answers all."""
+def _live(engine: Engine, folder: Path) -> None:
     approve(engine, *(revision.content for revision in shop()))
-    return publish.build(home, engine, now=NOW, encoder=ENCODER).build_id
+    publish.build(Home.at(folder / "home"), engine, now=NOW, encoder=ENCODER)
+
+
+LIVE = Filling("live_shop", _live)
+
+
+@pytest.fixture
+def filling(request: pytest.FixtureRequest) -> Filling:
+    return LIVE if "live" in request.fixturenames else MIGRATED
+
+
+@pytest.fixture
+def live(home: Home, filled_folder: Path) -> str:
+    """The build id of a small shop that is live, with golden questions of which it answers all."""
+    shutil.copytree(filled_folder / "home", home.root)
+    build_id = generation.current_build_id(home)
+    assert build_id is not None
+    return build_id
 
 
 def approve(engine: Engine, *contents: SnippetContent) -> None:
