@@ -147,10 +147,23 @@ def returned(before: PolicyRevision, *, by: str, at: datetime, reason: str) -> P
     )
 
 
-def may_approve(before: PolicyRevision, *, by: str) -> None:
-    """Raise WorkflowError unless it is in review, SamePerson for its author."""
+def may_approve(
+    before: PolicyRevision,
+    *,
+    by: str,
+    teams: Collection[str] = ("*",),
+    wanted: Collection[str] = (),
+) -> None:
+    """Raise WorkflowError unless it is in review, SamePerson for its author.
+
+    `teams` are those that `by` approves for ('*' is all); `wanted` those that may approve, none for any.
+    """
     _expect(before, (State.IN_REVIEW,), verb="approved")
     _refuse_author(before, by=by, verb="approve")
+    if wanted and "*" not in teams and not set(teams) & set(wanted):
+        named = " or ".join(wanted)
+        msg = f"{_name(before)} is approved by {named}: {by} does not approve for that team"
+        raise WorkflowError(msg)
 
 
 def approved(

@@ -18,8 +18,9 @@ from knowledge_base.policy import Policy
 from knowledge_base.policy.loader import code_hash
 from knowledge_base.store import repository as snippets
 from knowledge_base.store.people import ensure_person
-from knowledge_base.store.review import words, words_hash
+from knowledge_base.store.review import paths, words, words_hash
 
+TOPIC = "policy"  # whose review path names the teams that may approve a policy
 _SHOWN = 5  # snippets that a refusal names; the examination has all of them
 
 
@@ -147,10 +148,12 @@ def approve(
     examined: Examination,
     confirmed: Collection[str] = (),
     reason: str = "",
+    teams: Collection[str] = ("*",),
     now: datetime,
 ) -> PolicyRevision:
     """Put a submitted policy in force, everywhere, with this transaction; audited.
 
+    `teams` are those that `by` approves for: where the topic `policy` has a review path, one of its teams does it.
     Raises NotFound, WorkflowError (also for a weakening that is not confirmed), SamePerson, PolicyRefused with
     every fault or every live snippet that it would block, PolicyConflict, and StaleRevision when it, the policy
     in force or what is live is not what was examined.
@@ -158,7 +161,8 @@ def approve(
     repository.counter(session, lock=True)  # two approvals go one after the other
     before = repository.get(session, number, lock=True)
     person = ensure_person(session, by, now=now)
-    model.may_approve(before, by=person)
+    wanted = paths(session).get(TOPIC, ())
+    model.may_approve(before, by=person, teams=teams, wanted=wanted)
     policy = _refuse_faults(session, before, examined)
     _refuse_blocked(before, examined)
     after = model.approved(

@@ -54,7 +54,13 @@ def submit(desk: Desk, number: int, *, by: str) -> PolicyRevision:
 
 
 def approve(
-    desk: Desk, number: int, *, by: str, confirmed: Collection[str], reason: str
+    desk: Desk,
+    number: int,
+    *,
+    by: str,
+    teams: Collection[str],
+    confirmed: Collection[str],
+    reason: str,
 ) -> PolicyRevision:
     """Put a submitted policy in force, here before this returns. Raises as `governance.approve`."""
     examined = examine(desk, number)
@@ -65,6 +71,7 @@ def approve(
             by=by,
             examined=examined,
             confirmed=confirmed,
+            teams=teams,
             reason=reason,
             now=desk.clock(),
         )

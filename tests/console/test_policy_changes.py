@@ -8,9 +8,11 @@ import pytest
 from httpx import Response
 
 from knowledge_base.governance import State, repository
-from knowledge_base.store.engine import read_session
+from knowledge_base.store import review
+from knowledge_base.store.engine import read_session, write_session
 from suggest_api.compliance.holder import PolicyHolder
 from suggest_api.main import create_app
+from tests.conftest import NOW
 from tests.console.conftest import ANSWER, Browser, MakeOffice, Office, said
 from tests.policy_sets import FILES, SHIPPED, pack, rule
 
@@ -117,6 +119,20 @@ def test_a_weakening_is_ticked_and_explained(governed: Office) -> None:
     done = approver.post(f"{address}/approve", confirmed="removed:BLUE", reason="agreed")
     assert done.status_code == 303
     assert "Confirmed: removed:BLUE" in said(approver.get(address))
+
+
+def test_a_review_path_leaves_the_approval_to_its_teams(governed: Office) -> None:
+    author, legal = governed.signed_in("cora"), governed.signed_in("lena")
+    other = governed.signed_in("tomas")  # communications
+    with write_session(governed.parts.engine) as session:
+        review.set_path(session, "policy", ["legal"], by="ruth", now=NOW)
+    address = begin(author)
+    write(governed, author, address, "brand.yaml", GREEN)
+    author.post(f"{address}/submit")
+    refused = other.post(f"{address}/approve")
+    assert refused.status_code == 409
+    assert "is approved by legal: tomas does not approve for that team" in said(refused)
+    assert legal.post(f"{address}/approve").status_code == 303
 
 
 def test_live_snippets_that_it_would_block_are_listed(governed: Office) -> None:

@@ -109,7 +109,9 @@ def approve(
     chosen = confirmed or []
 
     def step() -> None:
-        governing.approve(desk, number, by=who.name, confirmed=chosen, reason=reason)
+        governing.approve(
+            desk, number, by=who.name, teams=who.teams, confirmed=chosen, reason=reason
+        )
 
     return _step(desk, number, who, step, confirmed=chosen, approve_reason=reason)
 
