@@ -17,7 +17,7 @@ import os
 import statistics
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from knowledge_base.policy import Outcome, Policy, Verdict, judge, load_policy
+from knowledge_base.policy import Outcome, Policy, Switches, Verdict, judge, load_policy
 from knowledge_base.wording import measure
 
 HERE = Path(__file__).parent / "policy_set"
@@ -152,7 +152,7 @@ def report_of(
 
 
 def _judge(policy: Policy, drafts: Iterable[Draft]) -> Iterator[Judged]:
-    every = Policy(version=policy.version, rules=policy.rules)
+    every = replace(policy, switches=Switches())
     for draft in drafts:
         yield Judged(
             draft,

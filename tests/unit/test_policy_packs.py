@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
-from knowledge_base.policy import Judged, Outcome, Policy, Rule, Severity, judge
+from knowledge_base.policy import Judged, Outcome, Policy, Rule, Severity, Switches, judge
 from knowledge_base.policy.loader import FEWEST_EXAMPLES
 from tests.starter_policy import starter_policy
 
@@ -16,7 +17,7 @@ POLICY: Policy = starter_policy()
 CONTENT = Path(__file__).parents[2] / "knowledge_base" / "content"
 
 
-EVERYTHING_ON = Policy(POLICY.version, POLICY.rules)
+EVERYTHING_ON = replace(POLICY, switches=Switches())
 by_rule = pytest.mark.parametrize("rule", POLICY.rules, ids=lambda rule: rule.id)
 
 
