@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from knowledge_base.cli.generations import show_calibration
 from knowledge_base.home import Home
 from knowledge_base.index.encoder import Vectors
 from knowledge_base.index.rows import RowTable, collect
@@ -238,3 +239,15 @@ def test_a_large_one_of_few_phrasings_is_asked_all_of_them(large: list[int]) -> 
     assert fitting.FULL_WORK < 60 * 180
     assert fitted.calibration.report["answerable"] > fitting.LEAST_QUESTIONS * 0.7
     assert len(large) > 1 + 3 * fitting.FEW_FOLDS
+
+
+def test_the_build_prints_what_was_drawn(
+    large: list[int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    show_calibration(fit(*_crowd(150)).calibration.report)
+    assert large
+    shown = " ".join(capsys.readouterr().out.split())
+    assert f"drawn from 300 phrasings: 20 at most of each of 2 folds in 5, seed {SEED}" in shown
+    rows, texts = collect(shop())
+    show_calibration(fit(rows, WordHashEncoder().encode(texts), texts).calibration.report)
+    assert "drawn from" not in capsys.readouterr().out
