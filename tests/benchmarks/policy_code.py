@@ -175,6 +175,8 @@ def _chosen(options: argparse.Namespace) -> list[tuple[str, Change, str]]:
                 done[key] -= 1
                 continue
             chosen.append((path.name, change, source))
+    # In any order, so that what a limit of time leaves is a sample, too.
+    random.Random(options.seed).shuffle(chosen)  # noqa: S311  # no secret
     return chosen
 
 
