@@ -6,7 +6,7 @@ and filler words matter less than they do to patterns over characters.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -167,6 +167,7 @@ class _Sentence:
         self.is_question = is_question
         self.lexicon = lexicon
         self.objects = [span for span in lexicon.objects.spans(words) if self._is_object(*span)]
+        self._object_ends = dict(self.objects)
         self._object_words = {i for start, end in self.objects for i in range(start, end)}
         negations = lexicon.negations.spans(words)
         self._negated_ends = {end: start for start, end in negations}
@@ -225,12 +226,11 @@ class _Sentence:
         """The object that a verb at [start, end) governs: one behind it, or one that its `it` points back to."""
         index = bisect_left(starts, start)
         if index < len(starts) and starts[index] <= end + self.lexicon.distance:
-            place = bisect_left(self.objects, (starts[index], 0))
-            return self.objects[place]
-        index = bisect_right(starts, start) - 1
-        if index >= 0 and self._has_anaphor(end):
-            found = self.objects[bisect_left(self.objects, (starts[index], 0))]
-            return found if start - found[1] <= self.lexicon.distance else None
+            return starts[index], self._object_ends[starts[index]]
+        if index and self._has_anaphor(end):
+            before = starts[index - 1]
+            stop = self._object_ends[before]
+            return (before, stop) if start - stop <= self.lexicon.distance else None
         return None
 
     def _is_for_others(self, end: int, found: int) -> bool:

@@ -82,6 +82,7 @@ LINKS = [
     ('evil.com…', [('evil.com', AWAY + NO_LINK)]),
     ('see xn--abc.xn--p1ai now', [('xn--abc.xn--p1ai', AWAY + IMITATES + NO_LINK)]),
     ('a..com', []),
+    ('go to x.écom', []),
     ('.com', []),
     ('https://', [('https://', AWAY)]),
     ('https://?x', [('https://?x', AWAY)]),

@@ -291,6 +291,8 @@ WORDS = [
     ('nnail', 'nnail'),
     ('rnail', 'mail'),
     ('phone', 'phone'),
+    ('psswrda', 'psswrda'),
+    ('rfnda', 'rfnda'),
 ]  # fmt: skip
 
 SEGMENTS = [
