@@ -58,7 +58,7 @@ def emoji_limit(settings: Settings) -> Detector:
 
     def detect(judged: Judged) -> Iterator[Hit]:
         if judged.text.isascii():
-            return
+            return  # for speed alone: the text has none
         found = count_emoji(judged.text)
         if found > most:
             yield Hit(None, reason=f"the text has {found} emoji; at most {most} are allowed")
@@ -72,7 +72,7 @@ def mixed_scripts(settings: Settings) -> Detector:
 
     def detect(judged: Judged) -> Iterator[Hit]:
         if judged.text.isascii():
-            return
+            return  # for speed alone: the text has none
         table = lookalikes()
         for match in _LATIN_WORD.finditer(judged.text):
             word = match.group()

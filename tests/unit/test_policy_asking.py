@@ -72,6 +72,8 @@ ASKING = asks_for(Settings(SETTINGS))
     ('We will send the pin.', []),
     ('We ask you to send us the pin.', ['send us the pin']),
     ('They send the pin.', []),
+    ('They ask you to send the pin.', []),
+    ('They want you to send the pin.', ['send the pin']),
     ('Scammers will ask for your pin.', []),
     ('It is they that ask for your pin.', []),
     ('Someone that asked for your pin was here.', []),

@@ -11,7 +11,7 @@ from knowledge_base.policy.cards import card_number
 from knowledge_base.policy.detectors import Detector, Settings, SettingsError
 from knowledge_base.policy.links import allowed_links
 from knowledge_base.policy.personal import email_address, iban, national_number, telephone
-from knowledge_base.policy.shape import length, unfilled
+from knowledge_base.policy.shape import length, network_length, unfilled
 from knowledge_base.policy.style import (
     emoji_limit,
     mixed_scripts,
@@ -348,6 +348,7 @@ MIXED = [
     ('а b', []),
     ('α test', []),
     ('pay раss', ['раss']),
+    ('xж', []),
     ('Ивану pay', []),
 ]  # fmt: skip
 
@@ -657,3 +658,10 @@ def test_settings_are_read() -> None:
         settings.expect("b", "z")
     with pytest.raises(SettingsError, match=r"settings\.d must be true or false"):
         settings.flag("d", default=True)
+
+
+def test_a_network_says_what_it_takes() -> None:
+    (hit,) = network_length(Settings({}))(Judged("a" * 10_001, "x"))
+    assert (hit.span, hit.mend) == (None, "")
+    assert hit.reason.startswith("x takes 10,000 weighted")
+    assert ", this is 10,001 (" in hit.reason
