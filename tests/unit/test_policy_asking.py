@@ -205,7 +205,8 @@ ASKING = asks_for(Settings(SETTINGS))
 ]
 )  # fmt: skip
 def test_what_is_asked_for(text: str, asked: list[str]) -> None:
-    assert [text[slice(*hit.span)] for hit in ASKING(Judged(text, "generic"))] == asked
+    hits = ASKING(Judged(text, "generic"))
+    assert [text[slice(*hit.span)] for hit in hits if hit.span] == asked
 
 
 @pytest.mark.parametrize("key", ["give", "need", "objects", "negations"])
