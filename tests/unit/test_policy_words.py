@@ -665,3 +665,7 @@ def test_words_know_where_they_stand(text: str, words: list[tuple[str, str, int,
 def test_a_sentence_knows_whether_it_asks() -> None:
     judged = Judged("Is it red? Yes! It is. And blue", "generic")
     assert [judged.asks_at_end(sentence) for sentence in range(5)] == [True, *[False] * 4]
+
+
+def test_only_the_letters_of_a_pictured_alphabet_are_read_as_letters() -> None:
+    assert Judged("\U0001f149\U0001f14a", "generic").folded.text == "zhv"
