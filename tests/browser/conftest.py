@@ -106,7 +106,8 @@ class Running:
         engine.dispose()
 
 
-@pytest.fixture(scope="session")
+# While it is open its event loop runs in this thread, where no other test could then start one: a file each.
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """A headless Chromium; without the program it skips, and fails when CI=true."""
     program = next(filter(None, map(shutil.which, CHROMIUM)), None)
