@@ -24,9 +24,19 @@ from tests.benchmarks.code_changes import Change
 ROOT = Path(__file__).parents[2]
 CODE = ROOT / "knowledge_base" / "policy"
 PACKAGE = "knowledge_base.policy"
+_ABOUT_POLICY = (
+    "asking",
+    "checks",
+    "detectors",
+    "engine",
+    "loader",
+    "phrases",
+    "reading",
+    "words",
+)
 TESTS = tuple(
-    str(ROOT / "tests" / "unit" / f"test_policy_{name}.py")
-    for name in ("asking", "detectors", "engine", "loader", "phrases", "reading", "words")
+    str(ROOT / "tests" / "unit" / f"test_{name}.py")
+    for name in (*(f"policy_{about}" for about in _ABOUT_POLICY), "second_reader")
 )
 QUIET = (
     *("-x", "-s", "-o", "addopts=", "-p", "no:cacheprovider", "-p", "no:terminal"),
