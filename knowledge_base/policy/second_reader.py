@@ -70,7 +70,8 @@ _SHORTHAND_OF: Mapping[str, str] = {
 _SHORTHAND = MappingProxyType(
     {short: word for word, shorts in _SHORTHAND_OF.items() for short in shorts.split()}
 )
-FEWEST_WORDS = 4  # of a text that is read at all: shorter ones are fragments, which say too little for a guess
+# Of a text that is read at all: shorter ones are fragments, which say too little for a guess ("I have it now.").
+FEWEST_WORDS = 5
 LONGEST_QUOTE = 90  # code points of the example that a finding shows
 
 

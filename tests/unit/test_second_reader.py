@@ -144,8 +144,8 @@ def test_a_rule_that_is_off_has_no_second_reader() -> None:
 
 def test_nothing_is_read_into_a_fragment() -> None:
     policy = replace(POLICY, second_reader=_Sure("BLAME"))
-    assert _judge(policy, "Just a moment").findings == ()
-    assert [f.rule_id for f in _judge(policy, "Just a moment please").findings] == ["BLAME"]
+    assert _judge(policy, "I have it now.").findings == ()
+    assert [f.rule_id for f in _judge(policy, "I have it now, Ana.").findings] == ["BLAME"]
 
 
 def test_a_reader_that_fails_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
