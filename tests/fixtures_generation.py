@@ -13,8 +13,8 @@ from knowledge_base.home import Home
 from knowledge_base.index import generation, sealed
 from knowledge_base.index.encoder import Encoder, Vectors, load_current_encoder
 from knowledge_base.index.generation import Generation
-from knowledge_base.index.progress import Progress, silent
 from knowledge_base.index.rows import collect
+from knowledge_base.progress import Progress, silent
 from knowledge_base.ranking.fitting import Recipe, fit
 from knowledge_base.snippet import Revision, SnippetContent, Status
 

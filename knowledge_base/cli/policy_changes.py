@@ -211,8 +211,9 @@ def diff_command(
             if number == governance.SHIPPED
             else repository.files_of(session, repository.get(session, number).base_hash)
         )
-    names = [name for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
-    changed = {name: list(_lines(name, before, after)) for name in names}
+    changed = {
+        name: list(_lines(name, before, after)) for name in governance.differ(before, after)
+    }
     if as_json:
         print_json({"policy": number, "files": changed})
     else:

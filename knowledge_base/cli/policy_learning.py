@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import yaml
 from rich.table import Table
 
+from knowledge_base import safe_yaml
 from knowledge_base.cli.output import console, failing_clearly, print_json, progress_bar
 from knowledge_base.policy import load_policy
 from knowledge_base.tuning import second_reader
@@ -73,5 +73,5 @@ def _snippets() -> list[str]:
     return [
         str(snippet["text"])
         for file in files
-        for snippet in yaml.safe_load(file.read_text("utf-8"))
+        for snippet in safe_yaml.load(file.read_text("utf-8"))
     ]

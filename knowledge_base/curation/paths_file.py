@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 from sqlalchemy.orm import Session
 
+from knowledge_base import safe_yaml
 from knowledge_base.errors import UnreadableFile
 from knowledge_base.store import review
 from knowledge_base.store.review import EVERY_TOPIC
@@ -65,18 +66,17 @@ def render_paths(paths: Mapping[str, tuple[str, ...]]) -> str:
 
 
 def _entries(text: str, file: Path) -> list[Any]:
-    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     depth = 0
     try:
         # Nothing is expanded before it is known that nothing refers to anything else.
-        for event in yaml.parse(text, loader):
+        for event in yaml.parse(text, safe_yaml.LOADER):
             if isinstance(event, yaml.AliasEvent):
                 raise UnreadableFile(f"{file}: has a YAML alias (*): write the value out")
             depth += isinstance(event, yaml.CollectionStartEvent)
             depth -= isinstance(event, yaml.CollectionEndEvent)
             if depth > DEEPEST:
                 raise UnreadableFile(f"{file}: nested more than {DEEPEST} deep")
-        found = yaml.load(text, loader)  # noqa: S506 - a safe loader, whichever of the two it is
+        found = safe_yaml.load(text)
     except (yaml.YAMLError, RecursionError) as error:
         raise UnreadableFile(f"{file}: not YAML: {str(error).splitlines()[0]}") from None
     if found is None:

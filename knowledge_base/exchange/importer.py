@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from knowledge_base.errors import ContentError, ImportRefused, SamePerson, StaleRevision
 from knowledge_base.exchange import plan
 from knowledge_base.exchange.desks import DESKS
-from knowledge_base.exchange.model import ParsedFile, Problem, Progress, Source, silent
+from knowledge_base.exchange.model import ParsedFile, Problem, Source
 from knowledge_base.exchange.reader import read
 from knowledge_base.exchange.rows import (
     Candidate,
@@ -23,6 +23,7 @@ from knowledge_base.exchange.rows import (
     shared_phrasings,
 )
 from knowledge_base.policy import Policy, Verdict
+from knowledge_base.progress import Progress, silent
 from knowledge_base.snippet import Revision
 from knowledge_base.store import review
 from knowledge_base.store.approval import verdict_on

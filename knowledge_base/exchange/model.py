@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 COLUMNS = (
@@ -28,13 +28,6 @@ MAX_ROWS = 50_000
 MAX_FIELD_BYTES = 4 * 1024  # of UTF-8
 EXCERPT = 60  # characters of a value that are shown with a problem
 MAX_EXAMPLES_BYTES = 256 * 1024  # of UTF-8, for the column `examples`
-
-# (what is being done, steps done, steps in all)
-Progress = Callable[[str, int, int], None]
-
-
-def silent(_step: str, _done: int, _total: int) -> None:
-    """Nobody is watching."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

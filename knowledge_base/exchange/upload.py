@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session
 
 from knowledge_base.errors import UnreadableFile
 from knowledge_base.exchange.importer import ImportReport, Prepared, prepare_rows
-from knowledge_base.exchange.model import Progress, Source, silent
+from knowledge_base.exchange.model import Source
 from knowledge_base.exchange.reader import read_bytes
 from knowledge_base.policy import Policy
+from knowledge_base.progress import Progress, silent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

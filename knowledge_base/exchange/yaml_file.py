@@ -28,6 +28,7 @@ from knowledge_base.exchange.model import (
     Problem,
     RawRow,
 )
+from knowledge_base.safe_yaml import LOADER
 
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})  # yaml.org/type/null.html
 _SHAPE = "the file has to be a list of snippets: each starts with '- key: ...'"
@@ -51,7 +52,7 @@ def parse(text: str, *, name: str) -> ParsedFile:
     The events of the parser are read one by one and nothing is ever expanded, so that a small file cannot
     become a large value.
     """
-    reading = _Reading(name, yaml.parse(text, Loader=_loader()))
+    reading = _Reading(name, yaml.parse(text, Loader=LOADER))
     try:
         reading.document()
     except _Refused:
@@ -178,11 +179,6 @@ def _is_null(event: ScalarEvent) -> bool:
 
 def _line(event: Event) -> int:
     return 1 if event.start_mark is None else event.start_mark.line + 1
-
-
-def _loader() -> Any:
-    """libyaml's parser where PyYAML was built with it (some ten times faster), else the one in Python."""
-    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def _dumper() -> Any:

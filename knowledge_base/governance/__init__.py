@@ -16,7 +16,7 @@ from knowledge_base.governance.current import (
     shipped,
 )
 from knowledge_base.governance.effect import Effect, Stopped
-from knowledge_base.governance.examining import Examination, examine, examine_revision
+from knowledge_base.governance.examining import Examination, differ, examine, examine_revision
 from knowledge_base.governance.model import PolicyRevision, State
 from knowledge_base.governance.service import (
     approve,
@@ -41,6 +41,7 @@ __all__ = [
     "Stopped",
     "Weakening",
     "approve",
+    "differ",
     "examine",
     "examine_revision",
     "files_in_force",

@@ -14,10 +14,10 @@ from knowledge_base.governance.model import FILE_NAME
 from knowledge_base.policy import Judged, Policy, Rule, Severity
 from knowledge_base.policy.loader import read_policy
 from knowledge_base.policy.packs import Where, rule_of
+from knowledge_base.progress import Progress, silent
 from knowledge_base.store.columns import canonical_json
 
 _T = TypeVar("_T")
-Progress = Callable[[str, int, int], None]
 
 # Settings that excuse a text or let it pass: more of them is weaker, less of any other is weaker.
 _EXCUSES = frozenset(
@@ -85,10 +85,6 @@ class Weakening:
     def to_json(self) -> dict[str, str]:
         """A plain dict for JSON."""
         return {"name": self.name, "detail": self.detail}
-
-
-def silent(_step: str, _done: int, _total: int) -> None:
-    """Nobody is watching."""
 
 
 def loaded(files: Mapping[str, str]) -> tuple[Policy | None, tuple[Fault, ...]]:

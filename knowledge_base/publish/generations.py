@@ -23,8 +23,8 @@ from knowledge_base.index import sealed
 from knowledge_base.index.encoder import Encoder, load_current_encoder
 from knowledge_base.index.export import SETTING, export_default
 from knowledge_base.index.generation import Generation, GenerationEntry
-from knowledge_base.index.progress import Progress, silent
 from knowledge_base.index.rows import collect
+from knowledge_base.progress import Progress, silent
 from knowledge_base.ranking import evaluation
 from knowledge_base.ranking.fitting import Recipe, fit
 from knowledge_base.ranking.priors import Counts, priors

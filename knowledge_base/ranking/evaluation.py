@@ -10,7 +10,7 @@ from math import sqrt
 from pathlib import Path
 
 from knowledge_base.errors import UnreadableFile
-from knowledge_base.index.progress import Progress, silent
+from knowledge_base.progress import Progress, silent
 from knowledge_base.ranking.ranker import Ranker, Ranking
 
 COLUMNS = ("question", "expected_key")

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowledge_base.index.encoder import Vectors
-from knowledge_base.index.progress import Progress, silent
 from knowledge_base.index.rows import KINDS, RowTable
 from knowledge_base.index.search import Hits
+from knowledge_base.progress import Progress, silent
 from knowledge_base.ranking import confidence as conf
 from knowledge_base.ranking import evidence, scoring
 from knowledge_base.ranking.calibrating import SEED, Questions, calibrate

@@ -12,7 +12,7 @@ from threading import Lock
 import numpy as np
 
 from knowledge_base.index.encoder import Vectors
-from knowledge_base.index.progress import Progress, silent
+from knowledge_base.progress import Progress, silent
 from knowledge_base.ranking import Ranker
 from knowledge_base.ranking.ranker import Eligible
 from knowledge_base.similarity import space

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Text, func, insert, select, text, type_coerce
 from sqlalchemy.orm import Session
 
+from knowledge_base.progress import Progress, silent
 from knowledge_base.store.columns import canonical_json
 from knowledge_base.store.tables import AuditRow
 
@@ -20,15 +21,8 @@ GENESIS = "0" * 64  # what the first entry names as the hash before it
 # Any fixed number, another one than the migrations': writers of the chain queue on it on PostgreSQL.
 _LOCK = 0x4649_5253_5402
 
-# (what is being done, entries done, entries in all)
-Progress = Callable[[str, int, int], None]
-
 # Rows read from the database at a time while verifying; bounds memory, not correctness.
 _PAGE = 1000
-
-
-def silent(_step: str, _done: int, _total: int) -> None:
-    """Nobody is watching."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

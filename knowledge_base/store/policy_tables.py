@@ -9,7 +9,7 @@ from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
 from knowledge_base.store.columns import Base, CanonicalJson, UtcDateTime
-from knowledge_base.store.tables import HASH
+from knowledge_base.store.tables import HASH, approval_rules
 
 
 class PolicyFileRow(Base):
@@ -87,19 +87,9 @@ class PolicyRevisionRow(Base):
             name="state",
         ),
         CheckConstraint("note <> ''", name="says_why"),
-        CheckConstraint("approved_by IS NULL OR approved_by <> author", name="two_people"),
+        *approval_rules(),
         CheckConstraint(
             "returned_by IS NULL OR returned_by <> author", name="returned_by_another"
-        ),
-        CheckConstraint(
-            "(approved_by IS NULL) = (approved_at IS NULL)"
-            " AND (approved_by IS NULL) = (approved_hash IS NULL)"
-            " AND (approved_by IS NULL) = (policy_version IS NULL)",
-            name="approval_whole",
-        ),
-        CheckConstraint(
-            "approved_hash IS NULL OR approved_hash = content_hash",
-            name="approval_bound_to_content",
         ),
         CheckConstraint(
             "(state IN ('live','superseded')) = (approved_by IS NOT NULL)",

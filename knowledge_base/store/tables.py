@@ -17,6 +17,23 @@ HASH = 64  # hex digits of a SHA-256
 SIGNATURE = 128  # hex digits of an Ed25519 signature
 
 
+def approval_rules() -> tuple[CheckConstraint, ...]:
+    """What holds for everything that is approved: by another than its author, as a whole, for this content."""
+    return (
+        CheckConstraint("approved_by IS NULL OR approved_by <> author", name="two_people"),
+        CheckConstraint(
+            "(approved_by IS NULL) = (approved_at IS NULL)"
+            " AND (approved_by IS NULL) = (approved_hash IS NULL)"
+            " AND (approved_by IS NULL) = (policy_version IS NULL)",
+            name="approval_whole",
+        ),
+        CheckConstraint(
+            "approved_hash IS NULL OR approved_hash = content_hash",
+            name="approval_bound_to_content",
+        ),
+    )
+
+
 class PersonRow(Base):
     """Somebody who writes, approves or answers; a sign-in is a separate thing."""
 
@@ -73,17 +90,7 @@ class RevisionRow(Base):
         UniqueConstraint("snippet_key", "number"),
         CheckConstraint("number > 0", name="number_positive"),
         CheckConstraint("status IN ('draft','in_review','approved','retired')", name="status"),
-        CheckConstraint("approved_by IS NULL OR approved_by <> author", name="two_people"),
-        CheckConstraint(
-            "(approved_by IS NULL) = (approved_at IS NULL)"
-            " AND (approved_by IS NULL) = (approved_hash IS NULL)"
-            " AND (approved_by IS NULL) = (policy_version IS NULL)",
-            name="approval_whole",
-        ),
-        CheckConstraint(
-            "approved_hash IS NULL OR approved_hash = content_hash",
-            name="approval_bound_to_content",
-        ),
+        *approval_rules(),
         CheckConstraint(
             "status <> 'approved' OR approved_by IS NOT NULL", name="approved_by_someone"
         ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from knowledge_base.index.progress import Progress, silent
+from knowledge_base.progress import Progress, silent
 from knowledge_base.ranking.evaluation import Question, QuestionSet
 from knowledge_base.ranking.ranker import Ranker, Ranking
 

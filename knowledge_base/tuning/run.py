@@ -17,7 +17,7 @@ from knowledge_base.errors import ConfigurationError
 from knowledge_base.home import Home
 from knowledge_base.index import export, sealed
 from knowledge_base.index.encoder import Encoder, current_encoder_folder
-from knowledge_base.index.progress import Progress, silent
+from knowledge_base.progress import Progress, silent
 from knowledge_base.ranking import evaluation
 from knowledge_base.ranking.evaluation import QuestionSet
 from knowledge_base.ranking.priors import Counts

@@ -21,7 +21,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowledge_base.errors import UnreadableFile
-from knowledge_base.index.progress import Progress, silent
 from knowledge_base.policy import Judged, Policy
 from knowledge_base.policy.second_reader import (
     BUCKETS,
@@ -33,6 +32,7 @@ from knowledge_base.policy.second_reader import (
     share,
     spelling,
 )
+from knowledge_base.progress import Progress, silent
 
 FALSE_ALARMS = 0.01  # of held-out compliant texts, at most
 RIDGE = 0.05  # chosen by held-out texts among 0.03 to 0.5

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from knowledge_base.index.progress import Progress, silent
+from knowledge_base.progress import Progress, silent
 from knowledge_base.tuning import batches
 from knowledge_base.tuning.checkpoint import Checkpoint
 from knowledge_base.tuning.material import Material

@@ -15,7 +15,8 @@ from suggest_api.cli.output import FOUND, OK, AsJson, database, failing_clearly,
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-    from knowledge_base.store.audit import ChainProblem, Progress
+    from knowledge_base.progress import Progress
+    from knowledge_base.store.audit import ChainProblem
     from knowledge_base.store.checkpoints import Checkpoint
     from knowledge_base.store.signing import PublicKey
 

@@ -16,6 +16,7 @@ from typing import Any
 import regex
 import yaml
 
+from knowledge_base import safe_yaml
 from knowledge_base.errors import PolicyError
 
 FILE = "signals.yaml"
@@ -75,9 +76,7 @@ def load_signals(text: str | None = None) -> Signals:
         place = resources.files("knowledge_base").joinpath("content", FILE)
         text = place.read_text(encoding="utf-8")
     try:
-        # libyaml's parser where PyYAML was built with it: a tenth of the time, at every start.
-        loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        data = yaml.load(text, loader)  # noqa: S506 - a safe loader, whichever of the two it is
+        data = safe_yaml.load(text)
     except yaml.YAMLError as error:
         raise PolicyError(f"{FILE}: this is not readable YAML: {error}") from error
     if not isinstance(data, dict) or data.get("format") != FORMAT:

@@ -8,8 +8,8 @@ from datetime import timedelta
 from sqlalchemy.orm import Session
 
 from knowledge_base.errors import NotFound
-from knowledge_base.index.progress import Progress, silent
 from knowledge_base.masking import Masker
+from knowledge_base.progress import Progress, silent
 from knowledge_base.similarity import estimate, gaps
 from knowledge_base.similarity.estimate import Gain
 from knowledge_base.similarity.gaps import Asked, Gap, GapReport

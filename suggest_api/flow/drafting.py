@@ -55,12 +55,10 @@ def suggest(desk: Desk, request: SuggestionRequest) -> SuggestionResponse:
     Raises NotFound for a conversation that does not exist and Unprocessable for one on another channel; never
     raises for want of an index, a policy, a match or a fact.
     """
-    for left in reversed(range(MOST_RANKINGS)):
-        answer = _suggest(desk, request, last=not left)
-        if answer is not None:
-            return answer
-    msg = "the last ranking answers"
-    raise AssertionError(msg)
+    rankings = 1
+    while (answer := _suggest(desk, request, last=rankings == MOST_RANKINGS)) is None:
+        rankings += 1
+    return answer
 
 
 def _suggest(desk: Desk, request: SuggestionRequest, *, last: bool) -> SuggestionResponse | None:

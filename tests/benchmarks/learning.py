@@ -32,8 +32,8 @@ from knowledge_base.exchange import COLUMNS
 from knowledge_base.home import Home
 from knowledge_base.index import generation
 from knowledge_base.index.encoder import Encoder, EncoderInfo, Vectors
-from knowledge_base.index.progress import silent
 from knowledge_base.index.rows import collect
+from knowledge_base.progress import silent
 from knowledge_base.ranking import Ranker
 from knowledge_base.ranking.fitting import Recipe, fit
 from knowledge_base.snippet import Revision

@@ -163,7 +163,7 @@ def _draw(
         "revision": revision,
         "own": revision.author == who.name,
         "names": sorted({*files, *base}),
-        "differ": [name for name in {*files, *base} if files.get(name) != base.get(name)],
+        "differ": governance.differ(files, base),
         "gone": [name for name in base if name not in files],
         "examined": examined,
         "faulty": _faulty(examined),

@@ -57,12 +57,14 @@ def compare(request: Request, who: Reads, before: Which = 0, after: Which = 0) -
     desk = desk_of(request)
     with unit_of_work.read(desk.engine) as session:
         left, right = (_files(desk, session, number) for number in (before, after))
-        names = [name for name in sorted({*left, *right}) if left.get(name) != right.get(name)]
         values = {
             "before": before,
             "after": after,
             "numbers": [0, *sorted(each.id for each in repository.every(session))],
-            "files": [(name, sides(left.get(name, ""), right.get(name, ""))) for name in names],
+            "files": [
+                (name, sides(left.get(name, ""), right.get(name, "")))
+                for name in governance.differ(left, right)
+            ],
         }
         return frame.draw(session, who, "compare.html", values)
 

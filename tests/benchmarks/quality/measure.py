@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from knowledge_base.home import Home
 from knowledge_base.index import generation
 from knowledge_base.index.encoder import Encoder, Vectors
-from knowledge_base.index.progress import Progress, silent
 from knowledge_base.index.rows import collect
+from knowledge_base.progress import Progress, silent
 from knowledge_base.ranking import Ranker
 from knowledge_base.ranking import confidence as conf
 from knowledge_base.ranking.evaluation import wilson

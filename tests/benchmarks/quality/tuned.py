@@ -9,7 +9,7 @@ from typing import Any
 
 from knowledge_base.index.encoder import Encoder, Vectors
 from knowledge_base.index.export import packaged_source
-from knowledge_base.index.progress import Progress, silent
+from knowledge_base.progress import Progress, silent
 from knowledge_base.tuning.checkpoint import Checkpoint
 from knowledge_base.tuning.material import gather
 from knowledge_base.tuning.model import Trainee
