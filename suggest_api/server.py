@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import socket
 import sys
 
@@ -28,7 +29,7 @@ def run(settings: Settings) -> None:
             sys.exit(code)
         return
     try:
-        server = uvicorn.Server(
+        server = _Server(
             uvicorn.Config(
                 create_app(settings),
                 log_config=None,  # logs.py decides the form of every line
@@ -41,6 +42,15 @@ def run(settings: Settings) -> None:
         server.run(sockets=[listening])
     finally:
         listening.close()
+
+
+class _Server(uvicorn.Server):
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        # What has been loaded by now stays as long as the process. Looking through it again and again held
+        # every request up for 225 ms at a time (280,000 objects), which was p99 (docs/performance.md).
+        gc.collect()
+        gc.freeze()
 
 
 def bind(host: str, port: int) -> socket.socket:

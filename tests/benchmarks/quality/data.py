@@ -42,6 +42,13 @@ class Banking:
     development: Sequence[Asked]
     report: Sequence[Asked]
 
+    def all_but_the_report(self) -> dict[str, list[str]]:
+        """The phrasings with the development part: what is left to learn from once every choice is made."""
+        every = {category: list(texts) for category, texts in self.phrasings.items()}
+        for text, category in self.development:
+            every[str(category)].append(text)
+        return every
+
 
 def folder(environ: Mapping[str, str]) -> Path:
     """The folder of FIRSTLINE_BENCHMARK_DATA. Raises DataMissing."""
