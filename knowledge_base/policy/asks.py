@@ -176,10 +176,8 @@ class _Sentence:
         # Asked of every verb, so found once: otherwise many verbs would take quadratic time.
         is_directed = any(word.text in lexicon.towards_us for word in words)
         self._has_safe_place = not is_directed and bool(lexicon.safe_places.spans(words))
-        warnings = [i for i, word in enumerate(words) if word.text in lexicon.warnings]
-        purposes = lexicon.needed_for.spans(words)
-        self._last_purpose = purposes[-1][0] if purposes else -1
-        self._last_warning = warnings[-1] if warnings else -1
+        self._warnings = [i for i, word in enumerate(words) if word.text in lexicon.warnings]
+        self._purposes = [start for start, _ in lexicon.needed_for.spans(words)]
         if is_directed:
             gives += [(start, end, True) for start, end in lexicon.enter.spans(words)]
         self._verbs = sorted(gives + needs)
@@ -193,7 +191,7 @@ class _Sentence:
             return self.words[0].start, self.words[-1].end
         starts = [start for start, end in self.objects if not self._is_handled(start)]
         for start, end, is_giving in self._verbs:
-            partner = self._partner(starts, start, end) if starts else None
+            partner = self._partner(starts, start, end)
             if partner is not None and self._is_for_others(end, partner[0]):
                 continue
             if (
@@ -211,14 +209,13 @@ class _Sentence:
     def phrased(self) -> tuple[int, int] | None:
         """The span of a phrase that asks by itself, unless it is negated or said of somebody else."""
         for start, end in self.lexicon.phrases.spans(self.words):
-            is_excused = self._is_negated(start) or end <= self._last_warning
+            is_excused = self._is_negated(start) or self._is_warned_of(end)
             if not is_excused and not self._is_done_by_others(start, True):
                 return self.words[start].start, self.words[end - 1].end
         return None
 
     def _is_object(self, start: int, end: int) -> bool:
-        before = self.words[start - 1].text if start else ""
-        if before in self.lexicon.not_before:
+        if start and self.words[start - 1].text in self.lexicon.not_before:
             return False
         return end == len(self.words) or not self.lexicon.not_after.end_at(self.words, end)
 
@@ -254,9 +251,13 @@ class _Sentence:
             return True  # "tell us if your password works"
         if not is_giving and (self._is_other_infinitive(end) or self._defines(start, end)):
             return True
-        if self._is_negated(start) or end <= self._last_warning:
+        if self._is_negated(start) or self._is_warned_of(end):
             return True
         return self._is_done_by_others(start, is_giving) or self._has_safe_place
+
+    def _is_warned_of(self, end: int) -> bool:
+        """ "Send us your PIN" is a scam: a word of warning stands behind the verb."""
+        return bool(self._warnings) and end <= self._warnings[-1]
 
     def _is_other_infinitive(self, end: int) -> bool:
         """ "We need to reset your password": a verb follows that does not ask."""
@@ -277,7 +278,7 @@ class _Sentence:
 
     def _is_handled(self, start: int) -> bool:
         """ "... after you enter your password": what the customer does with the object elsewhere."""
-        for index in range(start - 1, max(start - 1 - _LONGEST_REACH, -1), -1):
+        for index in reversed(range(start)[-_LONGEST_REACH:]):
             if self.words[index].text in self.lexicon.handling:
                 before = self.words[max(index - _LONGEST_REACH, 0) : index]
                 return any(word.text in self.lexicon.conjunctions for word in before)
@@ -290,7 +291,7 @@ class _Sentence:
                 stop = self.lexicon.needed.end_at(self.words, index)
                 if not stop or self._is_negated(start) or self._is_handled(start):
                     continue
-                if self._last_purpose >= stop:
+                if self._purposes and self._purposes[-1] >= stop:
                     continue
                 return self.words[start].start, self.words[stop - 1].end
         return None
@@ -338,13 +339,10 @@ class _Sentence:
         asks_you = end < len(self.words) and self.words[end].text == "you"
         return self.is_question and asks_you
 
-    def _subject(self, start: int) -> tuple[str, bool]:
+    def _subject(self, start: int) -> tuple[str | None, bool]:
         """The subject of a verb, and whether it only asks someone else to act ("we ask you to send")."""
         is_relayed = False
-        index = start
-        first = max(start - _LONGEST_WALK, 0)
-        while index > first:
-            index -= 1
+        for index in reversed(range(start)[-_LONGEST_WALK:]):
             word = self.words[index].text
             if word == "you" and index and self.words[index - 1].text in self.lexicon.relays:
                 is_relayed = True
@@ -352,7 +350,7 @@ class _Sentence:
             known = self.lexicon.ours | self.lexicon.others | self.lexicon.relatives
             if word == "you" or word in known or word not in self.lexicon.transparent:
                 return word, is_relayed
-        return "", is_relayed
+        return None, is_relayed
 
     def _is_bare_question(self) -> bool:
         """ "Password?", "And your PIN please?": nothing but the object."""

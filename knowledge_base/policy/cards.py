@@ -18,6 +18,7 @@ _E164_LONGEST = 15  # digits of the longest telephone number (ITU-T E.164)
 
 # Digits with at most three characters between them that are neither letters nor digits.
 _DIGIT_RUN = regex.compile(r"[0-9](?:[^\p{L}\p{N}\n]{0,3}+[0-9])*+")
+_BEHIND_PLUS = regex.compile(r"(?<=\+[( ]?)")
 _GROUP = regex.compile(r"[0-9]++")
 _DOUBLED = str.maketrans("0123456789", "0246813579")
 
@@ -78,7 +79,7 @@ def _issuer(entry: str) -> _Issuer:
 
 def _is_telephone(text: str, start: int, groups: list[tuple[int, int]]) -> bool:
     digits = sum(end - begin for begin, end in groups)
-    return text[max(start - 2, 0) : start].rstrip("( ").endswith("+") and digits <= _E164_LONGEST
+    return _BEHIND_PLUS.match(text, start) is not None and digits <= _E164_LONGEST
 
 
 def _numbers(
@@ -92,7 +93,10 @@ def _numbers(
     while index < len(groups):
         start = starts[index]
         after = None
-        for length in _lengths(digits[start : start + _LONGEST_PREFIX], issuers):
+        prefix = digits[
+            start : start + _LONGEST_PREFIX
+        ]  # for speed alone: more would not be cached
+        for length in _lengths(prefix, issuers):
             after = group_at.get(start + length)
             if after is not None and _luhn(digits[start : start + length]):
                 yield groups[index][0], groups[after - 1][1]

@@ -118,8 +118,7 @@ def _trimmed(text: str, start: int, end: int) -> int:
 def _with_scheme(text: str, start: int, end: int, scheme: str, hosts: frozenset[str]) -> str:
     if scheme != "https://":
         return f"uses {scheme} and not https://"
-    authority = _AUTHORITY.match(text, start, end)
-    host = authority.group().rstrip(_TRAILING) if authority else ""
+    host = next(_AUTHORITY.finditer(text, start, end)).group().rstrip(_TRAILING)
     rest = text[start + len(host) : end]
     return _refusal(host, rest, hosts)
 

@@ -135,14 +135,14 @@ def _rules(
     text: str,
 ) -> Iterator[Rule]:
     for number, entry in enumerate(pack["rules"]):
-        called = entry.get("id", number + 1) if isinstance(entry, dict) else number + 1
+        called = entry.get("id") if isinstance(entry, dict) else None
         try:
             if not isinstance(entry, dict):
                 raise PolicyError("must be a mapping")
             yield _rule(pack["pack"], entry, lexicon, contacts)
         except PolicyError as error:
-            line = line_of(text, ("rules", number, *_PLACE.findall(str(error))[:2]))
-            said = f"rule {called} {error}" if called == number + 1 else f"rule {called}: {error}"
+            line = line_of(text, ("rules", number, *_PLACE.findall(str(error))))
+            said = f"rule {called}: {error}" if called else f"rule {number + 1} {error}"
             raise PolicyError(f"{name}: line {line}: {said}", file=name, line=line) from error
 
 
@@ -252,7 +252,7 @@ def _refuse_repeated(ids: list[str]) -> None:
 def _version(packs: list[dict[str, Any]]) -> str:
     """SHA-256 over the packs in canonical JSON and over the code that judges."""
     digest = hashlib.sha256()
-    digest.update(json.dumps(packs, sort_keys=True, ensure_ascii=True).encode())
+    digest.update(json.dumps(packs, sort_keys=True).encode())
     digest.update(code_hash().encode())
     return digest.hexdigest()
 

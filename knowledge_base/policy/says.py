@@ -142,13 +142,11 @@ def _hits(judged: Judged, lexicon: _Lexicon, found: Sequence[_Place]) -> Iterato
 def _is_negated(
     words: Sequence[Word], start: int, negated_from: set[int], lexicon: _Lexicon
 ) -> bool:
-    if not negated_from:
-        return False
-    for index in range(start, max(start - _LONGEST_WALK, 0), -1):
-        if words[index - 1].clause != words[start].clause:
+    for index in reversed(range(start)[-_LONGEST_WALK:]):
+        if words[index].clause != words[start].clause:
             return False
-        if index in negated_from:
-            return index < 2 or words[index - 2].text not in lexicon.no_negation
-        if words[index - 1].text not in lexicon.transparent:
+        if index + 1 in negated_from:
+            return not index or words[index - 1].text not in lexicon.no_negation
+        if words[index].text not in lexicon.transparent:
             return False
     return False

@@ -129,7 +129,7 @@ def _tokens(judged: Judged) -> tuple[tuple[str, ...], tuple[int, ...]]:
 
 
 def _crc(text: str) -> int:
-    return zlib.crc32(text.encode("utf-8", "surrogatepass"))
+    return zlib.crc32(text.encode())  # words hold no lone surrogates: the reading hides them
 
 
 _hashed = lru_cache(maxsize=_CACHED_WORDS)(_crc)
@@ -188,7 +188,9 @@ class SecondReader:
         return scores
 
     def _spelt_of(self, token: str) -> tuple[NDArray[np.int32], int]:
-        return self._spelling(token) if len(token) > _LONGEST_CACHED else self._spelt(token)
+        if len(token) > _LONGEST_CACHED:  # for speed alone
+            return self._spelling(token)
+        return self._spelt(token)
 
     def _spelling(self, token: str) -> tuple[NDArray[np.int32], int]:
         import numpy as np
@@ -232,36 +234,33 @@ class SecondReader:
         piece = share(sum(count for _, count in spelt))
         weighed += [row[column] * piece for row, _ in spelt]
         weighed -= weighed.mean()
-        best, first, last = float("-inf"), 0, 0
-        total, start = 0.0, 0
-        for index, weight in enumerate(weighed):
-            if total <= 0:
-                total, start = 0.0, index
-            total += weight
-            if total > best:
-                best, first, last = total, start, index
+        # The run that ends at a token has the largest sum if it begins where the sum before it is lowest.
+        sums = np.concatenate(([0.0], weighed.cumsum()))
+        before = sums[:-1]
+        lowest = np.minimum.accumulate(before)
+        last = int((sums[1:] - lowest).argmax())
+        first = int((before == lowest[last]).argmax())
         inside = [w for w in read.words[first : last + 1] if w >= 0] or [0]
         return judged.words[inside[0]].start, judged.words[inside[-1]].end
 
     def nearest(self, judged: Judged, rule: Rule) -> str:
         """The known text breaking the rule that shares the most with this one, by words that few of them have."""
         mine = judged.vocabulary
-        known = self._known_words(rule.id, rule.must_flag)
-        shared = max(known, key=lambda each: (_alike(mine, each[1]), each[0]))
-        text = shared[0]
+        known = self._known_words(rule.id, rule.must_flag, rule.examples_channel)
+        text, _ = max(known, key=lambda each: _alike(mine, each[1]))
         return text if len(text) <= LONGEST_QUOTE else f"{text[: LONGEST_QUOTE - 1].rstrip()}…"
 
     def _words_of_examples(
-        self, rule_id: str, must_flag: tuple[str, ...]
+        self, rule_id: str, must_flag: tuple[str, ...], channel: str
     ) -> tuple[tuple[str, frozenset[str]], ...]:
         texts = dict.fromkeys((*must_flag, *self.examples.get(rule_id, ())))
-        return tuple((text, Judged(text, "generic").vocabulary) for text in texts)
+        return tuple((text, Judged(text, channel).vocabulary) for text in texts)
 
 
 def _alike(mine: frozenset[str], other: frozenset[str]) -> float:
     """The shared letters of two sets of words, as a share: long words say more than short ones."""
     shared = sum(map(len, mine & other))
-    return float(shared / (1 + sum(map(len, mine | other))))
+    return shared / sum(map(len, mine | other))
 
 
 @cache

@@ -2,8 +2,9 @@
 
 Changed are comparisons, `and`, `or` and `not`, conditions, numbers, texts, arithmetic, bounds of slices, returned
 values, pairs of functions such as `any` and `all`, and statements that are there for their effect. Left alone
-is what no run can tell apart: annotations, decorators, docstrings, `strict=` of `zip`, and the wording of errors
-(what stands inside `raise` and in an assignment to `message`).
+is what no run can tell apart: annotations, decorators, what is imported for them, docstrings, `strict=` of `zip`,
+nothing returned instead of False (True is tried), and the wording of errors (what stands inside `raise` and in an
+assignment to `message`).
 """
 
 from __future__ import annotations
@@ -169,6 +170,8 @@ def _is_unseen(node: ast.AST, parent: ast.AST, step: _Step, unseen: frozenset[st
         return isinstance(node.target, ast.Name) and node.target.id in unseen
     if isinstance(node, ast.keyword):
         return node.arg == "strict"
+    if isinstance(node, ast.If) and isinstance(node.test, ast.Name):
+        return node.test.id == "TYPE_CHECKING"
     is_first = step == ("body", 0) and isinstance(parent, (ast.Module, *_DEFINITIONS))
     return is_first and isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
@@ -291,7 +294,8 @@ def _of_name(node: ast.Name | ast.Attribute) -> Iterator[_Edit]:
 
 def _of_statement(node: ast.stmt) -> Iterator[_Edit]:
     if isinstance(node, ast.Return) and node.value is not None:
-        if not (isinstance(node.value, ast.Constant) and node.value.value is None):
+        value = node.value.value if isinstance(node.value, ast.Constant) else ...
+        if value is not None and value is not False:
             yield "return nothing", lambda n: ast.Return(ast.Constant(None))
     elif isinstance(node, ast.Return):
         yield "drop", lambda n: ast.Pass()

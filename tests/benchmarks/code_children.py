@@ -31,12 +31,16 @@ _ABOUT_POLICY = (
     "engine",
     "loader",
     "phrases",
+    "places",
     "reading",
     "words",
 )
 TESTS = tuple(
     str(ROOT / "tests" / "unit" / f"test_{name}.py")
-    for name in (*(f"policy_{about}" for about in _ABOUT_POLICY), "second_reader")
+    for name in (
+        *(f"policy_{about}" for about in _ABOUT_POLICY),
+        *("second_reader", "second_reader_parts"),
+    )
 )
 QUIET = (
     *("-x", "-s", "-o", "addopts=", "-p", "no:cacheprovider", "-p", "no:terminal"),
@@ -47,6 +51,13 @@ _SLACK = 5  # times the processor time of the unchanged tests that a change may 
 _SECONDS = 5  # and so many seconds more
 _MEMORY = 2 * 2**30  # bytes a child may use; a change can make a list grow for ever
 _KILLERS = 3  # tests that noticed a change lately are tried first
+
+# Modules that hold something of the judging code: they are imported anew with it.
+_HOLDERS = (
+    *(PACKAGE, "knowledge_base.cli", "knowledge_base.governance", "knowledge_base.tuning"),
+    *("test_policy_", "test_second_reader", "tests.policy_sets", "tests.small_policy"),
+    *("tests.starter_policy", "tests.benchmarks.policy_"),
+)
 
 _Tell = Callable[[str], object]
 
@@ -100,6 +111,14 @@ def judged(
     if by:
         tests.lately = [by, *(name for name in tests.lately if name != by)][:_KILLERS]
     return (SURVIVED if outcome == _CANNOT_SWAP else outcome), by
+
+
+def survives_unchanged(tests: Tests) -> bool:
+    """Whether the tests pass when unchanged code is imported anew: otherwise each change would seem noticed."""
+    module = "loader.py"
+    code = compile((CODE / module).read_bytes(), str(CODE / module), "exec")
+    limit = sum(tests.seconds.values())
+    return _forked(lambda tell: _anew(tests, module, code, tell), limit) == (SURVIVED, "")
 
 
 def _forked(run: Callable[[_Tell], int], limit: float) -> tuple[int, str]:
@@ -229,15 +248,7 @@ def _anew(tests: Tests, module: str, code: CodeType, tell: _Tell) -> int:
     """Imports the judging code and the tests again, with the change, and runs them all."""
     stem = module.removesuffix(".py")
     for name in list(sys.modules):
-        if name.startswith(
-            (
-                PACKAGE,
-                "knowledge_base.cli",
-                "test_policy_",
-                "tests.starter_policy",
-                "tests.benchmarks.policy_",
-            )
-        ):
+        if name.startswith(_HOLDERS):
             del sys.modules[name]
     sys.meta_path.insert(0, _Changed(f"{PACKAGE}.{stem}", code))
     _load_once()

@@ -1,6 +1,6 @@
 """Changes the code that judges on purpose, one thing at a time, and counts how many changes its tests notice.
 
-    python -m tests.benchmarks.policy_code [--module NAME] [--sample N] [--seed N] [--done FILE] [--json]
+    python -m tests.benchmarks.policy_code [--module NAME] [--sample N | --draw N] [--seed N] [--done FILE]
 
 The tests of the code (TESTS; not those of the packs' examples and pinned texts, so that a change counts as noticed
 only where a test of the code itself notices it) are collected and run once to see which lines each one runs.
@@ -8,9 +8,10 @@ Then a child process per change (see code_changes.py) runs the tests that reach 
 first, until one fails. The changed function replaces the one that the tests hold; what runs while the packs are
 loaded is changed once more in a child that imports everything anew. A change that makes the tests run on is
 stopped by a limit of processor time and counts as noticed. `--survivors` shows the others; `--sample` takes so
-many changes of each module, chosen by `--seed`; `--done` keeps results in a file and goes on from there;
-`--minutes` stops after so much processor time. Lines with the comment "for speed alone" decide nothing and are
-left out. Exit code 1 when fewer than 90 % are noticed.
+many changes of each module and `--draw` so many of all of them, chosen by `--seed`; `--done` keeps results
+in a file and goes on from there; `--minutes` stops after so much processor time. Lines with the comment "for
+speed alone" decide nothing and are left out. Shares have Wilson's interval of 95 %. Exit code 1 when fewer than
+90 % are noticed.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from knowledge_base.ranking.evaluation import wilson
 from tests.benchmarks.code_changes import Change, changes
 from tests.benchmarks.code_children import (
     CODE,
@@ -42,6 +44,7 @@ from tests.benchmarks.code_children import (
     functions_of_the_code,
     judged,
     passes,
+    survives_unchanged,
 )
 
 TARGET = 0.9
@@ -68,6 +71,8 @@ class _Bench:
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         tests = self._profile(session.items)
+        if not self.failed and not survives_unchanged(tests):
+            self.failed = "imported anew"
         if self.failed:
             return True
         functions = functions_of_the_code()
@@ -132,12 +137,14 @@ def main() -> int:
 
 def report_of(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Noticed and surviving changes, in all and by module; survivors as file:line, kind and both readings."""
+    interval = wilson(sum(result["noticed"] for result in results), len(results))
     whole = Counter(result["module"] for result in results)
     noticed = Counter(result["module"] for result in results if result["noticed"])
     return {
         "changes": len(results),
         "noticed": sum(noticed.values()),
         "share": sum(noticed.values()) / max(len(results), 1),
+        "interval": [interval.low, interval.high],
         "modules": {module: [noticed[module], whole[module]] for module in sorted(whole)},
         "survivors": [_named(result) for result in results if not result["noticed"]],
     }
@@ -147,6 +154,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--module", action="append", default=[], help="this module alone; again")
     parser.add_argument("--sample", type=int, help="so many changes of each module")
+    parser.add_argument("--draw", type=int, help="so many changes of all together")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--done", type=Path, help="keep results here and go on from them")
     parser.add_argument("--minutes", type=float, default=1e9, help="of processor time at most")
@@ -158,7 +166,7 @@ def _options() -> argparse.Namespace:
 def _chosen(options: argparse.Namespace) -> list[tuple[str, Change, str]]:
     """Module, change and source of everything that is to be tried, without what was tried earlier."""
     done = Counter(_key(result) for result in _earlier(options.done)) if options.done else {}
-    chosen = []
+    chosen: list[tuple[str, Change, str]] = []
     for path in sorted(CODE.glob("*.py")):
         if options.module and path.stem not in options.module:
             continue
@@ -169,15 +177,17 @@ def _chosen(options: argparse.Namespace) -> list[tuple[str, Change, str]]:
             pick = random.Random(f"{options.seed} {path.stem}")  # noqa: S311  # a sample, no secret
             places = sorted(pick.sample(range(len(found)), options.sample))
             found = [found[place] for place in places]
-        for change in found:
-            key = _key(_result(path.name, change, NOTICED, ""))
-            if done.get(key):
-                done[key] -= 1
-                continue
-            chosen.append((path.name, change, source))
-    # In any order, so that what a limit of time leaves is a sample, too.
+        chosen += [(path.name, change, source) for change in found]
+    # In any order, so that what a limit of time or number leaves is a sample, too.
     random.Random(options.seed).shuffle(chosen)  # noqa: S311  # no secret
-    return chosen
+    left = []
+    for module, change, source in chosen[: options.draw]:
+        key = _key(_result(module, change, NOTICED, ""))
+        if done.get(key):
+            done[key] -= 1
+        else:
+            left.append((module, change, source))
+    return left
 
 
 def _minutes() -> float:
@@ -224,6 +234,8 @@ def _show(report: Mapping[str, Any]) -> None:
     screen = Console(highlight=False)
     screen.print(table)
     share = f"{100 * report['share']:.1f} %"
+    if report["changes"]:
+        share += " ({:.1%} to {:.1%})".format(*report["interval"])
     screen.print(f"{report['noticed']} of {report['changes']} changes noticed: {share}")
 
 

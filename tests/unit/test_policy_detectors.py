@@ -23,6 +23,7 @@ from knowledge_base.policy.style import (
 AWAY = "leads to a host that is not on the list of allowed hosts"
 IMITATES = ", and it may imitate one"
 ALIKE = "is written with characters that only look like the address"
+UNSEEN = "is not on the list of allowed hosts"  # what X links although it is no host
 SECOND = "has a second address inside"
 MEASURES = "at most 139 are allowed by both measures"
 NO_LINK = "; if it is no link, put a space after the full stop"
@@ -94,6 +95,9 @@ LINKS = [
     ('ｓhop.example.com', [('ｓhop.example.com', ALIKE)]),
     ('a.com/b.com', [('a.com/b.com', AWAY + NO_LINK), ('b.com', AWAY + NO_LINK)]),
     ('x@y.com@z.com', [('y.com', 'is an e-mail address elsewhere'), ('z.com', 'is an e-mail address elsewhere')]),
+    ('x.coß', [('x.co', UNSEEN)]),
+    ('m.example.org x.coß m.example.org', [('x.co', UNSEEN)]),
+    ('a.com x.coß b.net', [('a.com', AWAY + NO_LINK), ('b.net', AWAY + NO_LINK), ('x.co', UNSEEN)]),
     ('see t.co/abc, t.me/x', [('t.co/abc', AWAY + NO_LINK), ('t.me/x', AWAY + NO_LINK)]),
 ]  # fmt: skip
 
@@ -101,6 +105,10 @@ CARDS = [
     ('4111 1111 1111 1111', ['4111 1111 1111 1111']),
     ('4111-1111-1111-1112', []),
     ('+4222222222222', []),
+    ('+ 4222222222222', []),
+    ('+(4222222222222)', []),
+    ('4222222222222 +', ['4222222222222']),
+    ('4222222222222 006', ['4222222222222 006']),
     ('+ (4222222222222', ['4222222222222']),
     ('4222222222222', ['4222222222222']),
     ('a+ 4222222222222', []),

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 import regex
-import yaml
 
 from knowledge_base.policy import Judged, Outcome, judge
 from knowledge_base.policy.disguises import plain_word, segmented, vocabulary
 from knowledge_base.policy.numerals import runs
+from knowledge_base.safe_yaml import load
 from tests.starter_policy import starter_policy
 
 POLICY = starter_policy()
@@ -142,12 +142,12 @@ def _lists(value: object) -> Iterator[str]:
 
 def _phrases() -> Iterator[str]:
     for file in sorted(PACKS.glob("*.yaml")):
-        pack = yaml.safe_load(file.read_text(encoding="utf-8"))
+        pack = load(file.read_text(encoding="utf-8"))
         for rule in pack.get("rules", []):
             settings = rule.get("settings", {})
             for key in ("phrases", "objects", "near", "sets"):
                 yield from _lists({key: settings.get(key)})
-    lexicon = yaml.safe_load((PACKS / "lexicon.yaml").read_text(encoding="utf-8"))
+    lexicon = load((PACKS / "lexicon.yaml").read_text(encoding="utf-8"))
     yield from _lists(lexicon["asks_for"])
     yield from _lists(lexicon["says"])
     yield from _lists(lexicon["says"]["sets"])
