@@ -42,7 +42,9 @@ class _Lexicon:
     anaphors: frozenset[str]
     towards_us: frozenset[str]
     safe_places: PhraseTable
-    warnings: frozenset[str]
+    warnings: PhraseTable
+    elsewhere: PhraseTable
+    no_asking: PhraseTable
     fillers: frozenset[str]
     needed: PhraseTable
     needed_for: PhraseTable
@@ -72,7 +74,7 @@ _WORD_LISTS = (
 )
 _KEYS = (
     *("give", "need", "enter", "objects", "negations", "safe_places", "warnings", "fillers"),
-    *("needed", "needed_for", "definitions", "phrases", "not_after"),
+    *("needed", "needed_for", "definitions", "phrases", "not_after", "elsewhere", "no_asking"),
     *_WORD_LISTS,
     "distance",
 )
@@ -83,8 +85,10 @@ def asks_for(settings: Settings) -> Detector:
 
     `give` are verbs of handing over (send, tell us): no asking when `ours` or `others` are their subject.
     `need` are phrases of needing (we need, can I have). `enter` are verbs that ask only together with a word
-    of `towards_us` (here, reply). An asking verb with a `safe_places` phrase and no word of `towards_us` is
-    no asking. A negation counts when only `transparent` words, other asking verbs or objects stand between
+    of `towards_us` (here, reply) outside of phrases of `elsewhere` (not here). An asking verb with a `safe_places`
+    phrase and no word of `towards_us` is no asking, nor is one that begins a phrase of `no_asking` (leave it
+    out) or stands before a phrase of `warnings` (is a scam). A negation counts when only `transparent` words,
+    other asking verbs or objects stand between
     it and the verb. `needed` are phrases that ask when they follow an object ("your PIN is required") without
     `needed_for` behind them; `which` words ask in questions; `definitions` (what is) ask only for what is
     somebody's (`whose`). An object of a `handling` verb in a clause that begins with one of `conjunctions` is
@@ -143,7 +147,9 @@ def _lexicon(settings: Settings) -> _Lexicon:
         conjunctions=words("conjunctions"),
         handling=words("handling"),
         recipients=words("recipients"),
-        warnings=words("warnings"),
+        warnings=PhraseTable(settings.phrases("warnings", required=False)),
+        elsewhere=PhraseTable(settings.phrases("elsewhere", required=False)),
+        no_asking=PhraseTable(settings.phrases("no_asking", required=False)),
         fillers=words("fillers"),
         not_after=PhraseTable(settings.phrases("not_after", required=False)),
         not_before=words("not_before"),
@@ -174,9 +180,12 @@ class _Sentence:
         gives = [(start, end, True) for start, end in lexicon.give.spans(words)]
         needs = [(start, end, False) for start, end in lexicon.need.spans(words)]
         # Asked of every verb, so found once: otherwise many verbs would take quadratic time.
-        is_directed = any(word.text in lexicon.towards_us for word in words)
+        away = {i for start, end in lexicon.elsewhere.spans(words) for i in range(start, end)}
+        is_directed = any(
+            word.text in lexicon.towards_us and i not in away for i, word in enumerate(words)
+        )
         self._has_safe_place = not is_directed and bool(lexicon.safe_places.spans(words))
-        self._warnings = [i for i, word in enumerate(words) if word.text in lexicon.warnings]
+        self._warnings = [start for start, _ in lexicon.warnings.spans(words)]
         self._purposes = [start for start, _ in lexicon.needed_for.spans(words)]
         if is_directed:
             gives += [(start, end, True) for start, end in lexicon.enter.spans(words)]
@@ -249,6 +258,8 @@ class _Sentence:
     def _is_excused(self, start: int, end: int, is_giving: bool) -> bool:
         if end < len(self.words) and self.words[end].text in self.lexicon.indirect:
             return True  # "tell us if your password works"
+        if self.lexicon.no_asking.end_at(self.words, start):
+            return True
         if not is_giving and (self._is_other_infinitive(end) or self._defines(start, end)):
             return True
         if self._is_negated(start) or self._is_warned_of(end):
@@ -312,6 +323,8 @@ class _Sentence:
         if subject in self.lexicon.ours:
             return is_giving and not is_relayed
         if subject in self.lexicon.relatives:
+            return self.words[start].text in self.lexicon.relays
+        if subject == "you" and not is_giving:  # "you can request your records"
             return self.words[start].text in self.lexicon.relays
         return subject in self.lexicon.others
 

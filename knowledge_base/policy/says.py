@@ -15,7 +15,16 @@ _LONGEST_WALK = 8  # words looked at before a phrase for a negation
 _LONGEST_REACH = 10  # words between the parts of a phrase in any order
 _TOGETHER = " & "
 
-_KEYS = ("phrases", "unless", "negations", "transparent", "no_negation", "stops", "sets")
+_KEYS = (
+    "phrases",
+    "unless",
+    "warnings",
+    "negations",
+    "transparent",
+    "no_negation",
+    "stops",
+    "sets",
+)
 _SWITCHES = ("negatable", "in_questions")
 
 
@@ -25,6 +34,7 @@ class _Lexicon:
     together: tuple[tuple[PhraseTable, ...], ...]
     stops: frozenset[str]
     unless: PhraseTable
+    warnings: PhraseTable
     negations: PhraseTable
     transparent: frozenset[str]
     no_negation: frozenset[str]
@@ -36,7 +46,8 @@ def says(settings: Settings) -> Detector:
     """The text says one of `phrases` (the language of `phrases.PhraseTable`).
 
     Parts of a phrase joined by ` & ` stand in one sentence in any order, near each other. A phrase with one
-    of `unless` in its sentence is excused. With `negatable` (the default) so is one that a word of
+    of `unless` in its sentence is excused, and so is one in a sentence that warns of other people's words
+    (`warnings`: "is not from us"). With `negatable` (the default) so is one that a word of
     `negations` negates: it stands in the same clause before the phrase, with only `transparent` words
     between, and not behind one of `no_negation` ("why not ..."); no `~` passes over one of `stops`.
     `in_questions: false` leaves questions alone.
@@ -55,6 +66,7 @@ def says(settings: Settings) -> Detector:
         ),
         stops=stops,
         unless=PhraseTable(settings.phrases("unless", required=False), sets),
+        warnings=PhraseTable(settings.phrases("warnings", required=False)),
         negations=PhraseTable(settings.phrases("negations", required=False), sets),
         transparent=_words(settings, "transparent"),
         no_negation=_words(settings, "no_negation"),
@@ -118,7 +130,11 @@ def _is_near(words: Sequence[Word], one: tuple[int, int], other: tuple[int, int]
 
 def _hits(judged: Judged, lexicon: _Lexicon, found: Sequence[_Place]) -> Iterator[Hit]:
     words = judged.words
-    excused = {words[start].sentence for start, _ in lexicon.unless.spans(words)}
+    excused = {
+        words[start].sentence
+        for table in (lexicon.unless, lexicon.warnings)
+        for start, _ in table.spans(words)
+    }
     negated_from = (
         {end for _, end in lexicon.negations.spans(words)} if lexicon.negatable else set()
     )

@@ -139,7 +139,10 @@ def test_files_are_read_by_name_and_as_utf8(tmp_path: Path) -> None:
     assert str(caught.value).startswith(said)
 
 
-SAYS = "phrases, unless, negations, transparent, no_negation, stops, sets, negatable, in_questions"
+SAYS = (
+    "phrases, unless, warnings, negations, transparent, no_negation, stops, sets, negatable, "
+    "in_questions"
+)
 KEYS = "detector, examples_channel, id, mend, must_flag, must_pass, reason, settings, severity, source, title"
 MANY = pack("p", rule("RED", "red"), rule("BLUE", "blue"))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from knowledge_base.policy import Judged
@@ -571,9 +573,11 @@ def test_what_is_said(text: str, said: list[str]) -> None:
         ({}, "we promise?", 1),
         ({"in_questions": False}, "we promise?", 0),
         ({"in_questions": False}, "we promise. Ok?", 1),
+        ({"warnings": ["from us"]}, "we promise is not from us", 0),
+        ({"warnings": ["from us"]}, "we promise. It is from us", 1),
     ],
 )
-def test_what_a_rule_may_leave_alone(settings: dict[str, bool], text: str, found: int) -> None:
+def test_what_a_rule_may_leave_alone(settings: dict[str, Any], text: str, found: int) -> None:
     hits = says(Settings({**SETTINGS, **settings}))(Judged(text, "generic"))
     assert len(list(hits)) == found
 
