@@ -1,7 +1,7 @@
 """Teaches the second reader of the policy: texts in, weights and a threshold out, the same for the same texts.
 
 The model is ridge regression, one equation for every rule and one for compliance, solved in its dual form (a
-kernel of texts against texts), so that there is no chance and no order in it. The threshold is read off texts
+kernel of texts against texts), so that there is no chance and no order in it. The threshold is read off replies
 that were held out: at most `FALSE_ALARMS` of the compliant ones may be warned about.
 """
 
@@ -34,8 +34,10 @@ from knowledge_base.policy.second_reader import (
 )
 from knowledge_base.progress import Progress, silent
 
-FALSE_ALARMS = 0.01  # of held-out compliant texts, at most
-RIDGE = 0.05  # chosen by held-out texts among 0.03 to 0.5
+FALSE_ALARMS = 0.01  # of held-out compliant replies, at most
+# Chosen by held-out texts among 0.025 to 0.4, more where more is learnt from: at 0.05 a point fewer is found, from
+# 0.2 on no more of the plain ones, and more of the sentences that the rules' authors built to come near a phrase.
+RIDGE = 0.1
 FOLDS = 5  # with three, so many texts are missed that 4 points fewer of the plain ones were found
 SEED = 7
 FEWEST_TEXTS = 5  # that break a rule: from fewer nothing is learnt
@@ -48,6 +50,8 @@ LITERAL = frozenset(
     }
 )
 _LITERAL_RULES = frozenset({"MARKUP", "ORDER-FORM", "PII-ACCOUNT"})  # patterns of characters
+# What people send. The sentences of rules and tests, built to hold a rule's very words, would set it alone.
+_SENT = frozenset({"ordinary", "near"})
 _SHOWN = frozenset({"plain", "indirect"})  # kinds of text that explain a finding
 _COPIED = frozenset(
     {"plain"}
@@ -134,8 +138,7 @@ def learn(taught: Sequence[Lesson], *, progress: Progress = silent) -> Learnt:
     kernel = np.asarray((rows @ rows.T).todense(), dtype=np.float32)
     meant = _meant([taught[origin] for origin in origins], rules)
     scores = _held_out(kernel, meant, np.array(origins), len(taught), progress)
-    compliant = np.array([not lesson.rules for lesson in taught])
-    threshold = _threshold(scores[compliant].max(axis=1))
+    threshold = _threshold(scores[_compliant(taught)].max(axis=1))
     weights, scales = _whole(np.asarray(rows.T @ _solved(kernel, meant), dtype=np.float32))
     examples: dict[str, list[str]] = {rule: [] for rule in rules}
     for lesson in taught:
@@ -209,6 +212,13 @@ def _held_out(
         scores[held] = kernel[np.ix_(held, seen)] @ solved
         progress("learning with texts held out", fold + 1, FOLDS)
     return scores
+
+
+def _compliant(taught: Sequence[Lesson]) -> NDArray[np.bool_]:
+    """Which texts set the threshold: the compliant replies, or whatever is compliant where there are none."""
+    kept = np.array([not lesson.rules for lesson in taught])
+    sent = kept & np.array([lesson.kind in _SENT for lesson in taught])
+    return sent if sent.any() else kept
 
 
 def _threshold(best: Matrix) -> float:

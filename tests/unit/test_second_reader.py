@@ -219,13 +219,20 @@ def test_the_shipped_reader_knows_every_rule_that_other_words_can_break() -> Non
     )
 
 
-def test_the_shipped_reader_disturbs_one_compliant_text_in_a_hundred_at_most() -> None:
+def test_the_shipped_reader_disturbs_one_compliant_reply_in_a_hundred_at_most() -> None:
     folder = Path(reader_module.__file__).parents[1] / "content" / "second_reader"
     held_out = json.loads(folder.joinpath(MANIFEST).read_text("utf-8"))["held_out"]
-    kinds = [
-        held_out[k] for k in ("compliant", "must_pass", "near", "ordinary", "snippet", "edge")
-    ]
+    kinds = [held_out[kind] for kind in ("near", "ordinary")]
     assert sum(k["warned"] for k in kinds) <= 0.01 * sum(k["texts"] for k in kinds)
+
+
+def test_replies_set_the_threshold_and_sentences_of_rules_only_where_there_are_none() -> None:
+    taught = [
+        Lesson("a", frozenset(), kind) for kind in ("must_pass", "near", "ordinary", "snippet")
+    ]
+    taught.append(Lesson("b", frozenset({"BLAME"}), "plain"))
+    assert teaching._compliant(taught).tolist() == [False, True, True, False, False]
+    assert teaching._compliant([taught[0], taught[4]]).tolist() == [True, False]
 
 
 def test_lessons_are_read_from_files_and_rules(tmp_path: Path) -> None:
