@@ -59,7 +59,6 @@ _RUDE = frozenset(
         "bollocks",
         "piss",
         "pissed",
-        "fucking",
         "bullshit",
     ]
 )
@@ -156,7 +155,7 @@ def _by_squeezed() -> Mapping[str, str]:
 
 def plain_word(word: str) -> str:
     """A word as phrases are compared: lower case, no accents or apostrophes, disguises undone."""
-    if len(word) > _LONGEST_CACHED:
+    if len(word) > _LONGEST_CACHED:  # for speed alone
         return _plain(word)
     return _plain_cached(word)
 

@@ -13,7 +13,7 @@ from knowledge_base.wording import links_in, top_level_domains
 
 # What separates one address from the next. Brackets, quotation marks and commas end an address, too.
 _CHUNK = regex.compile(r"[^\s<>\"“”«»{}|,]++")
-_IDEOGRAPHIC_DOTS = str.maketrans({"\u3002": ".", "\uff61": ".", "\uff0e": "."})
+_IDEOGRAPHIC_DOT = "\u3002"  # what folding makes of the others as well
 # Dots written to hide an address: a[.]com, a(dot)com, a dot com.
 _DEFANGED = regex.compile(r"\s?[\[({]\s?(?:\.|dot)\s?[\])}]\s?")
 _SPOKEN_DOMAIN = r"(?:com|net|org|co|io|ly|info|app|me|uk|de|fr|shop|store|online|site|xyz|biz|gl|gg|link|page)\b"
@@ -79,7 +79,7 @@ def _unseen(text: str, seen: list[tuple[int, int]]) -> Iterator[Hit]:
 
 def _undisguised(folded: Folded) -> Folded:
     """The folded text with disguised dots and schemes written plainly."""
-    text = folded.text.translate(_IDEOGRAPHIC_DOTS)
+    text = folded.text.replace(_IDEOGRAPHIC_DOT, ".")
     pieces: list[str] = []
     origins: list[int] = []
     position = 0
@@ -112,7 +112,7 @@ def _addresses(
 
 
 def _trimmed(text: str, start: int, end: int) -> int:
-    return start + len(text[start:end].rstrip(_TRAILING)) or end
+    return start + len(text[start:end].rstrip(_TRAILING))
 
 
 def _with_scheme(text: str, start: int, end: int, scheme: str, hosts: frozenset[str]) -> str:
@@ -145,8 +145,7 @@ def _bare(
         if not host_end:
             continue
         host = text[piece.start() : host_end]
-        before = text[piece.start() - 1 : piece.start()] if piece.start() > start else ""
-        if before == "@":
+        if text[piece.start() - 1 : piece.start()] == "@":
             allowed = host in hosts
             yield piece.start(), host_end, "" if allowed else "is an e-mail address elsewhere"
             continue

@@ -144,8 +144,8 @@ class _Candidate:
 
     phrase: _Phrase
     needs: tuple[frozenset[str], ...]
-    begins: bool = False
-    ends: bool = False
+    begins: bool
+    ends: bool
 
 
 class PhraseTable:
@@ -214,7 +214,7 @@ class PhraseTable:
                 continue
             if end := self.end_at(words, index, vocabulary):
                 found.append((index, end))
-                after = index + 1 if overlapping else end
+                after = index if overlapping else end
         return found
 
     def _match(self, words: Sequence[Word], index: int, phrase: _Phrase, position: int) -> int:
@@ -253,13 +253,13 @@ class PhraseTable:
 
 def _needs(phrase: _Phrase) -> tuple[frozenset[str], ...]:
     """The words of all places behind the first that must be there, fewest first: they rule out most texts."""
-    places = (e for e in phrase[1:] if e.words and not (e.is_number or e.is_optional))
-    return tuple(sorted((e.words for e in places if e.words), key=len))
+    needed = (e.words for e in phrase[1:] if e.words and not (e.is_number or e.is_optional))
+    return tuple(sorted(needed, key=len))
 
 
 def _begins_clause(words: Sequence[Word], index: int) -> bool:
     """Whether a clause begins at `index`, or nothing but openers stand before it there."""
-    for at in range(index, max(index - _MOST_OPENERS - 1, -1), -1):
+    for at in reversed(range(index + 1)[-_MOST_OPENERS - 1 :]):
         if at == 0 or words[at - 1].clause != words[at].clause:
             return True
         if words[at - 1].text not in _OPENERS:
@@ -316,7 +316,7 @@ def _element(part: str, sets: Sets, phrase: str) -> _Element:
 
 
 def _named(option: str, sets: Sets, phrase: str) -> set[str]:
-    name = option.strip("<>")
+    name = option.removeprefix("<").removesuffix(">")
     if name not in sets:
         known = ", ".join(sorted(sets)) or "none"
         raise SettingsError(f"the phrase {phrase!r} names the set {name!r}; known: {known}")

@@ -163,6 +163,6 @@ def _template_faults(judged: Judged) -> Iterator[Hit]:
     except MalformedSlot as error:
         yield Hit(None, reason="a slot is not written as it must be", mend=str(error))
     except UnusableText:
-        return  # named by the rule on characters
+        pass  # named by the rule on characters
     except WordingError as error:
         yield Hit(None, reason=str(error))

@@ -14,7 +14,9 @@ from knowledge_base.wording import count_emoji
 
 _LATIN_WORD = regex.compile(r"[\p{L}\p{M}]++")
 _LATIN = regex.compile(r"\p{Latin}")
-_CAPITAL_WORD = regex.compile(r"(?<![\p{L}\p{N}])\p{Lu}[\p{Lu}'’]++(?![\p{L}\p{N}-])")
+_CAPITALS = regex.compile(
+    r"(?<![\p{L}\p{N}])\p{Lu}[\p{Lu}'’]++(?![\p{L}\p{N}-])|(?P<lower>\p{Lowercase}++)"
+)
 _SHOUTED_MARKS = regex.compile(r"[!?](?:\s?[!?])++")
 _STYLED = regex.compile(
     # full width, circled, mathematical, squared, parenthesised, superscript and Roman letters; digits likewise
@@ -36,15 +38,13 @@ def shouting(settings: Settings) -> Detector:
 
     def detect(judged: Judged) -> Iterator[Hit]:
         run: list[tuple[int, int]] = []
-        for match in _CAPITAL_WORD.finditer(judged.text):
-            if match.group() in allowed:
-                continue
-            between = judged.text[run[-1][1] : match.start()] if run else ""
-            if any(character.islower() for character in between):
+        for match in _CAPITALS.finditer(judged.text):
+            if match.group("lower"):
                 run = []
-            run.append(match.span())
-            if len(run) == most:
-                yield Hit((run[0][0], run[-1][1]))
+            elif match.group() not in allowed:
+                run.append(match.span())
+                if len(run) == most:
+                    yield Hit((run[0][0], match.end()))
         for match in _SHOUTED_MARKS.finditer(judged.text):
             yield Hit(match.span())
 
@@ -81,15 +81,10 @@ def mixed_scripts(settings: Settings) -> Detector:
             if _LATIN.search(word) is None:
                 # "рау": a whole word in look-alikes, among Latin ones
                 read = word.casefold().translate(table)
-                if (
-                    len(read) > 1
-                    and read.isascii()
-                    and read in vocabulary()
-                    and _LATIN.search(judged.text)
-                ):
+                if len(read) > 1 and read in vocabulary() and _LATIN.search(judged.text):
                     yield Hit(match.span())
                 continue
-            others = (c for c in word.casefold() if ord(c) in table and not _LATIN.match(c))
+            others = (c for c in word.casefold() if ord(c) in table and not _LATIN.fullmatch(c))
             if any(others):
                 yield Hit(match.span())
 

@@ -6,6 +6,7 @@ import gc
 import importlib.abc
 import importlib.util
 import os
+import re
 import resource
 import signal
 import sys
@@ -14,10 +15,11 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import CodeType, FunctionType, ModuleType
+from types import CodeType, FunctionType, MappingProxyType, ModuleType
 from typing import Any
 
 import pytest
+import regex
 
 from tests.benchmarks.code_changes import Change
 
@@ -59,6 +61,9 @@ _HOLDERS = (
     *("tests.starter_policy", "tests.benchmarks.policy_"),
 )
 
+# Kinds of constants that can be put in the place of others while the rest of a module stays as it is.
+_CONSTANTS = (bool, int, str, tuple, frozenset, MappingProxyType, re.Pattern, regex.Pattern)
+
 _Tell = Callable[[str], object]
 
 
@@ -97,13 +102,17 @@ def judged(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SyntaxWarning)  # "is" with a number and the like
         code = compile(change.applied(source), str(CODE / module), "exec")
-    names = tests.reaching(module, change.lines)
     is_at_import = tests.is_at_import(module, change.lines)
+    # A constant is read wherever the module runs.
+    lines = change.lines if change.functions else frozenset(tests.lines[module])
+    names = tests.reaching(module, lines)
     outcome, by = SURVIVED, ""
-    if names and change.functions:
+    if names:
+        put = _put_code if change.functions else _put_constants
+        held = functions.get(module, ())
         limit = sum(tests.seconds[name] for name in names)
         outcome, by = _forked(
-            lambda tell: _swapped(tests, functions, code, module, names, tell), limit
+            lambda tell: _swapped(tests, put(module, code, held), module, names, tell), limit
         )
     if outcome == _CANNOT_SWAP or (outcome == SURVIVED and is_at_import):
         limit = sum(tests.seconds.values())
@@ -170,22 +179,50 @@ def functions_of_the_code() -> dict[str, list[FunctionType]]:
     return found
 
 
-def _swapped(
-    tests: Tests,
-    functions: Mapping[str, list[FunctionType]],
-    code: CodeType,
-    module: str,
-    names: Sequence[str],
-    tell: _Tell,
-) -> int:
-    """Gives every function of the module its changed code, and runs the tests."""
+def _put_code(module: str, code: CodeType, functions: Sequence[FunctionType]) -> bool:
+    """Gives every function of the module its changed code; False where that cannot be done."""
     changed = {(inner.co_qualname, inner.co_firstlineno): inner for inner in _inner(code)}
-    for function in functions.get(module, ()):
+    for function in functions:
         own = function.__code__
         new = changed.get((own.co_qualname, own.co_firstlineno))
         if new is None or len(new.co_freevars) != len(own.co_freevars):
-            return _CANNOT_SWAP
+            return False
         function.__code__ = new
+    return True
+
+
+def _put_constants(module: str, code: CodeType, functions: Sequence[FunctionType]) -> bool:
+    """Puts the changed constants where the judging code holds the old ones; False where there are none, or where
+    tests hold them, too, and were made with them.
+    """
+    own = vars(sys.modules[f"{PACKAGE}.{module.removesuffix('.py')}"])
+    made = {name: value for name, value in own.items() if name.startswith("__")}
+    exec(code, made)  # noqa: S102  # our own code with one change
+    changed = {
+        name: value
+        for name, value in made.items()
+        if isinstance(value, _CONSTANTS) and not name.startswith("__") and value != own.get(name)
+    }
+    holders = [(name, vars(each)) for name, each in sys.modules.items() if each is not None]
+    if not changed or any(
+        own.get(name) is held.get(name, ...)
+        for holder, held in holders
+        for name in changed
+        if holder.startswith("test_")
+    ):
+        return False
+    for name, value in changed.items():
+        old = own.get(name)
+        for holder, held in holders:
+            if holder.startswith(PACKAGE) and name in held and held[name] is old:
+                held[name] = value
+    return True
+
+
+def _swapped(tests: Tests, is_put: bool, module: str, names: Sequence[str], tell: _Tell) -> int:
+    """Runs the tests with what was changed in place."""
+    if not is_put:
+        return _CANNOT_SWAP
     _forget(module)
     for name in names:
         if not passes(tests.items[name]):

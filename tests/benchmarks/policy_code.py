@@ -4,14 +4,14 @@
 
 The tests of the code (TESTS; not those of the packs' examples and pinned texts, so that a change counts as noticed
 only where a test of the code itself notices it) are collected and run once to see which lines each one runs.
-Then a child process per change (see code_changes.py) runs the tests that reach it, fastest
-first, until one fails. The changed function replaces the one that the tests hold; what runs while the packs are
-loaded is changed once more in a child that imports everything anew. A change that makes the tests run on is
-stopped by a limit of processor time and counts as noticed. `--survivors` shows the others; `--sample` takes so
-many changes of each module and `--draw` so many of all of them, chosen by `--seed`; `--done` keeps results
-in a file and goes on from there; `--minutes` stops after so much processor time. Lines with the comment "for
-speed alone" decide nothing and are left out. Shares have Wilson's interval of 95 %. Exit code 1 when fewer than
-90 % are noticed.
+Then a child process per change (see code_changes.py) runs the tests that reach it, the fastest first, until one
+fails. The changed function or constant replaces the one that the tests hold; what runs while the packs are
+loaded, and was not noticed, is changed once more in a child that imports everything anew. A change that makes
+the tests run on is stopped by a limit of processor time and counts as noticed. `--survivors` shows the others;
+`--sample` takes so many changes of each module and `--draw` so many of all of them, chosen by `--seed`; `--done`
+keeps results in a file and goes on from there; `--minutes` stops after so much processor time. Lines with the
+comment "for speed alone" decide nothing and are left out. Shares have Wilson's interval of 95 %. Exit code 1
+when fewer than 90 % are noticed.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from knowledge_base.policy.cards import card_number
 from knowledge_base.policy.detectors import Detector, Settings, SettingsError
 from knowledge_base.policy.links import allowed_links
 from knowledge_base.policy.personal import email_address, iban, national_number, telephone
-from knowledge_base.policy.shape import length, network_length, unfilled
+from knowledge_base.policy.shape import characters, length, network_length, unfilled
 from knowledge_base.policy.style import (
     emoji_limit,
     mixed_scripts,
@@ -23,6 +23,7 @@ from knowledge_base.policy.style import (
 AWAY = "leads to a host that is not on the list of allowed hosts"
 IMITATES = ", and it may imitate one"
 ALIKE = "is written with characters that only look like the address"
+TOLD = "is not written as https and one of the allowed hosts"
 UNSEEN = "is not on the list of allowed hosts"  # what X links although it is no host
 SECOND = "has a second address inside"
 MEASURES = "at most 139 are allowed by both measures"
@@ -69,10 +70,10 @@ LINKS = [
     ('a dot b', []),
     ('bit。ly', [('bit。ly', AWAY + NO_LINK)]),
     ('bit-dot-ly', [('bit-dot-ly', AWAY + NO_LINK)]),
-    ('http colon slash slash bit', [('http', 'is not written as https and one of the allowed hosts')]),
-    ('https : bit', [('https :', 'is not written as https and one of the allowed hosts')]),
-    ('www evil site', [('www evil', 'is not written as https and one of the allowed hosts')]),
-    ('hxxps evil', [('hxxps', 'is not written as https and one of the allowed hosts')]),
+    ('http colon slash slash bit', [('http', TOLD)]),
+    ('https : bit', [('https :', TOLD)]),
+    ('www evil site', [('www evil', TOLD)]),
+    ('hxxps evil', [('hxxps', TOLD)]),
     ('www.shop.example.com', [('www.shop.example.com', AWAY + NO_LINK)]),
     ('shop.example.com.evil.com', [('shop.example.com.evil.com', AWAY + NO_LINK)]),
     ('shop.example.com, m.example.org', []),
@@ -98,6 +99,21 @@ LINKS = [
     ('x.coß', [('x.co', UNSEEN)]),
     ('m.example.org x.coß m.example.org', [('x.co', UNSEEN)]),
     ('a.com x.coß b.net', [('a.com', AWAY + NO_LINK), ('b.net', AWAY + NO_LINK), ('x.co', UNSEEN)]),
+    ('shop.example.com x.coß. b.net', [('b.net', AWAY + NO_LINK), ('x.co', UNSEEN)]),
+    ('bit｡ly', [('bit｡ly', AWAY + NO_LINK)]),
+    ('bit．ly', [('bit．ly', AWAY + NO_LINK)]),
+    ('https://shop.example.com/?u=https:a.com', [('https://shop.example.com/?u=https:a.com', SECOND)]),
+    ('https :a.com', [('a.com', AWAY + NO_LINK), ('https :', TOLD)]),
+    ('www evil.com a.net', [('evil.com', AWAY + NO_LINK), ('a.net', AWAY + NO_LINK)]),
+    ('a.com ftp', [('a.com', AWAY + NO_LINK), ('ftp', TOLD)]),
+    ('bit[.] dot ly a[.]com', [('bit[.] dot', AWAY + NO_LINK), ('a[.]com', AWAY + NO_LINK)]),
+    ('(mailto:jo@x.com)', [('(mailto:jo@x.com)', 'uses mailto: and not https')]),
+    ('u=a.com', [('a.com', AWAY + NO_LINK)]),
+    ('m.example.org/a:1', []),
+    ('x.y.z.qq', []),
+    ('go a.xn--zzzz now', [('a.xn--zzzz', AWAY + IMITATES + NO_LINK)]),
+    ('a.zzxn--', []),
+    ('evil.comの', [('evil.comの', AWAY + NO_LINK)]),
     ('see t.co/abc, t.me/x', [('t.co/abc', AWAY + NO_LINK), ('t.me/x', AWAY + NO_LINK)]),
 ]  # fmt: skip
 
@@ -168,6 +184,11 @@ EMAIL = [
     ('x@y.zz', ['x@y.zz']),
     ('ann@mail.evil.co.uk!', ['ann@mail.evil.co.uk']),
     ('see us at shop.example.com', []),
+    ('ann @ evil . zz', []),
+    ('ann at evil.zz', []),
+    ('ann at evil dot zz', ['ann at evil dot zz']),
+    ('ann@evil.co. uk', ['ann@evil.co. uk']),
+    ('x @ y. com', ['x @ y. com']),
     ('ann @ evil.com', ['ann @ evil.com']),
     ("a" * 70 + "@evil.com", []),
     ('ann@evil . com', ['ann@evil . com']),
@@ -224,6 +245,19 @@ TEL = [
     ('2026-03-02', []),
     ('1-2-3-4-5-6-7', []),
     ('order 10 48 21 3 5 6', []),
+    ('+44 70 1234 5678', ['+44 70 1234 5678']),
+    ('+44 7640 123456', ['+44 7640 123456']),
+    ('+44 56 1234 5678', ['+44 56 1234 5678']),
+    ('+44 55 1234 5678', []),
+    ('+44 412345678', ['+44 412345678']),
+    ('+44 41234567', []),
+    ('+44 3999 123456', []),
+    ('040 1234 5678', ['040 1234 5678']),
+    ('seven nine one one one two three four five six oh', []),
+    ('zero seven nine double one 123456', ['zero seven nine double one 123456']),
+    ('07911 12', []),
+    ('07911123456 0 7911 123457', ['0 7911 123457']),
+    ('161 555 2368 44', []),
     ('+44 20 7946 0111, +44 20 7946 0222', ['+44 20 7946 0111', '+44 20 7946 0222']),
 ]  # fmt: skip
 
@@ -311,6 +345,7 @@ UNFILLED = [
 LEN = [
     ('', [None]),
     ('  ', [None]),
+    (' ' * 200, [None]),
     ('a' * 139, []),
     ('a' * 140, [None]),
     ('語' * 70, [None]),
@@ -358,6 +393,9 @@ MIXED = [
     ('pay раss', ['раss']),
     ('xж', []),
     ('Ивану pay', []),
+    ('рqx now', ['рqx']),
+    ('call ме', ['ме']),
+    ('naïve раss', ['раss']),
 ]  # fmt: skip
 
 STYLED = [
@@ -370,6 +408,7 @@ STYLED = [
     ('ᴘᴀʏ', ['ᴘᴀʏ']),
     ('ᴘᴀ', []),
     ('m²', []),
+    ('so 𝐩𝐚𝐲', ['𝐩']),
     ('①', ['①']),
     ('é', []),
 ]  # fmt: skip
@@ -447,6 +486,18 @@ DETECTORS: dict[str, tuple[Detector, list[tuple[str, list[Any]]]]] = {
     ),
     "unfilled": (unfilled(Settings({"placeholder_words": ["Name", "order number"]})), UNFILLED),
     "length": (length(Settings({})), LEN),
+    "characters": (
+        characters(Settings({})),
+        [("a\tb", ["\t"]), ("é\tb", ["\t"]), ("e\u0301\tb", [None]), ("ab", [])],
+    ),
+    "shouting long": (
+        shouting(Settings({"words": 3, "allowed": ["NHS"]})),
+        [
+            ("PLEASE READ THIS NOW", ["PLEASE READ THIS"]),
+            ("PLEASE READ this NOW AND HERE", ["NOW AND HERE"]),
+            ("PLEASE NHS READ", []),
+        ],
+    ),
     "shouting": (shouting(Settings({"words": 2, "allowed": ["NHS", "UK"]})), SHOUT),
     "emoji": (emoji_limit(Settings({"most": 1})), EMOJI),
     "mixed scripts": (mixed_scripts(Settings({})), MIXED),
@@ -590,7 +641,7 @@ def test_a_slot_that_is_none_is_explained() -> None:
 
 
 def test_what_a_detector_does_not_know_is_refused() -> None:
-    for factory in (iban, length, mixed_scripts, styled_letters):
+    for factory in (characters, iban, length, mixed_scripts, network_length, styled_letters):
         with pytest.raises(SettingsError, match=r"settings\.more is not known here; known: none"):
             factory(Settings({"more": 1}))
     for factory, settings in (
@@ -666,6 +717,11 @@ def test_settings_are_read() -> None:
         settings.expect("b", "z")
     with pytest.raises(SettingsError, match=r"settings\.d must be true or false"):
         settings.flag("d", default=True)
+
+
+def test_too_many_emoji_are_counted() -> None:
+    (hit,) = DETECTORS["emoji"][0](Judged("😀 😀", "x"))
+    assert hit.reason == "the text has 2 emoji; at most 1 are allowed"
 
 
 def test_a_network_says_what_it_takes() -> None:

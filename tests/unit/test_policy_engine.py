@@ -20,6 +20,7 @@ from knowledge_base.policy import (
     Verdict,
     judge,
 )
+from knowledge_base.policy.second_reader import SecondReader, shipped
 from tests.starter_policy import starter_policy
 
 POLICY = starter_policy()
@@ -87,6 +88,11 @@ def test_a_refusal_says_what_is_missing_and_whom_to_tell() -> None:
     assert verdict.policy_version == ""
     verdict = judge(Policy("v", (_rule(error=KeyError("x")),)), GOOD, channel="x")
     assert verdict.findings == (refusal("ENGINE-ERROR", "rule TEST-RULE failed (KeyError)"),)
+    blind = SecondReader(
+        shipped().weights[:1], shipped().scales, rules=("A",), threshold=0, examples={}
+    )
+    verdict = judge(Policy("v", (_rule(),), second_reader=blind), GOOD, channel="x")
+    assert verdict.findings == (refusal("ENGINE-ERROR", "the second reader failed (IndexError)"),)
 
 
 def test_a_text_is_judged_for_its_channel_as_english_and_as_no_template() -> None:

@@ -116,6 +116,11 @@ PHRASES = [
     ('red ~ blue', 'red red blue', ['red red blue']),
     ('red blue $', 'red blue', ['red blue']),
     ('red|# blue', 'blue 3 blue', ['3 blue']),
+    ('pink? ~ red', 'so red', []),
+    ('red ~ blue', 'red', []),
+    ('red blue? pink', 'red so', []),
+    ('red #|pink', 'red 3', ['red 3']),
+    ('pink (red|blue green) so', 'pink red so pink blue green so', ['pink red so', 'pink blue green so']),
 ]  # fmt: skip
 
 SAID = [
@@ -150,6 +155,12 @@ SAID = [
     ('not red we promise', ['we promise']),
     ('old no new big', []),
     ('so blue, red', ['blue, red']),
+    ('red blue so blue and blue', ['red blue']),
+    ('blue so blue red', ['blue red']),
+    ('red a. so red blue', ['red blue']),
+    ('not that we promise, we promise', ['we promise']),
+    ('maybe we promise. we promise', ['we promise']),
+    ('not red blue, red', ['blue, red']),
 ]  # fmt: skip
 
 NUMBERS = [
@@ -186,6 +197,8 @@ NUMBERS = [
     ('four. one', [(['1'], 'one', True)]),
     ('forty one 4 double x 4 5', [(['41', '4', '44', '5'], 'forty one 4 double x 4 5', True)]),
     ('one hundred', [(['1'], 'one', True)]),
+    ('4 forty one', [(['4', '41'], '4 forty one', True)]),
+    ('4 double red 5', [(['4'], '4', False), (['5'], '5', False)]),
     ('forty 1', [(['40', '1'], 'forty 1', True)]),
     ('forty one one', [(['41', '1'], 'forty one one', True)]),
     ('1 x 1', [(['1', '1'], '1 x 1', True)]),
@@ -378,6 +391,10 @@ READ = [
     ('red\n\n\nblue', [('red', 'red', 0, 0), ('blue', 'blue', 1, 1)]),
     ('I am. A b c', [('i', 'I', 0, 0), ('am', 'am', 0, 0), ('abc', 'A b c', 1, 1)]),
     ("it's o’clock", [('its', "it's", 0, 0), ('oclock', 'o’clock', 0, 0)]),
+    ('x q 7', [('x', 'x', 0, 0), ('q', 'q', 0, 0), ('7', '7', 0, 0)]),
+    ('c, v, v now', [('cvv', 'c, v, v', 0, 0), ('now', 'now', 0, 2)]),
+    ('pass. wo rd', [('pass', 'pass', 0, 0), ('wo', 'wo', 1, 1), ('rd', 'rd', 1, 1)]),
+    ('pass wo. rd', [('pass', 'pass', 0, 0), ('wo', 'wo', 0, 0), ('rd', 'rd', 1, 1)]),
     ('a@b c$d', [('aab', 'a@b', 0, 0), ('csd', 'c$d', 0, 0)]),
 ]  # fmt: skip
 
@@ -486,8 +503,27 @@ def test_a_word_has_these_endings(word: str, endings: str) -> None:
 @pytest.mark.parametrize(("phrase", "text", "found"), PHRASES)
 def test_phrases_are_found_where_they_are(phrase: str, text: str, found: list[str]) -> None:
     judged = Judged(text, "generic")
-    spans = PhraseTable([phrase], {"w": ["Go"]}).spans(judged.words)
+    table = PhraseTable([phrase], {"w": ["Go"]})
+    spans = table.spans(judged.words)
     assert [" ".join(judged.texts[start:end]) for start, end in spans] == found
+    assert table.spans(judged.words, judged.vocabulary) == spans  # which only saves time
+
+
+def test_of_several_phrases_that_begin_alike_the_longest_is_found() -> None:
+    table = PhraseTable(
+        ["red gone", "^ red pink so", "red blue $", "red", "red pink", "#", "3 red"]
+    )
+    found = {
+        "go red pink so": ["red pink"],
+        "red pink so": ["red pink so"],
+        "red blue": ["red blue"],
+        "red blue so": ["red"],
+        "go 3 red": ["3 red"],
+    }
+    for text, phrases in found.items():
+        judged = Judged(text, "generic")
+        for spans in (table.spans(judged.words), table.spans(judged.words, judged.vocabulary)):
+            assert [" ".join(judged.texts[start:end]) for start, end in spans] == phrases
 
 
 @pytest.mark.parametrize(
@@ -575,11 +611,29 @@ def test_what_is_said(text: str, said: list[str]) -> None:
         ({"in_questions": False}, "we promise. Ok?", 1),
         ({"warnings": ["from us"]}, "we promise is not from us", 0),
         ({"warnings": ["from us"]}, "we promise. It is from us", 1),
+        ({"in_questions": False}, "we promise? we promise.", 1),
     ],
 )
 def test_what_a_rule_may_leave_alone(settings: dict[str, Any], text: str, found: int) -> None:
     hits = says(Settings({**SETTINGS, **settings}))(Judged(text, "generic"))
     assert len(list(hits)) == found
+
+
+@pytest.mark.parametrize(
+    ("phrases", "text", "said"),
+    [
+        ("red ~ blue & so|big", "red so blue big", ["red so blue big"]),
+        ("red blue & blue green", "red blue green", []),
+        ("red blue & blue green", "red blue and blue green", ["red blue and blue green"]),
+        ("no way & blue", "no way so blue", ["no way so blue"]),
+        ("red blue;blue;green", "red blue green", ["red blue", "green"]),
+    ],
+)
+def test_phrases_that_overlap_are_told_once(phrases: str, text: str, said: list[str]) -> None:
+    hits = says(Settings({"phrases": phrases.split(";"), "stops": ["no"]}))(
+        Judged(text, "generic")
+    )
+    assert [text[slice(*hit.span)] for hit in hits if hit.span] == said
 
 
 def test_a_rule_that_says_needs_phrases_alone() -> None:
@@ -614,6 +668,15 @@ def test_numbers_run_on(text: str, found: list[tuple[list[str], str, bool]]) -> 
     ] == found
 
 
+def test_each_number_of_a_run_knows_its_place() -> None:
+    (run,) = runs(_words("4 forty one double 7"))
+    assert [(n.digits, n.start, n.end) for n in run.numerals] == [
+        ("4", 0, 1),
+        ("41", 2, 11),
+        ("77", 19, 20),
+    ]
+
+
 def _digits(text: str) -> list[str]:
     return ["".join(numeral.digits for numeral in run.numerals) for run in runs(_words(text))]
 
@@ -639,6 +702,25 @@ def test_a_doubled_digit_is_a_disguise() -> None:
 @pytest.mark.parametrize(("word", "read"), WORDS)
 def test_words_are_read_plainly(word: str, read: str) -> None:
     assert plain_word(word) == read
+
+
+@pytest.mark.parametrize(
+    ("masked", "meant"),
+    [
+        *(("b***h", "bitch"), ("ba****d", "bastard"), ("b******s", "bollocks"), ("c*a*", "crap")),
+        *(("b******t", "bullshit"), ("d**n", "damn"), ("f**k", "fuck"), ("p**s", "piss")),
+        *(("p*ss*d", "pissed"), ("s**t", "shit"), ("s***ty", "shitty")),
+    ],
+)
+def test_a_masked_word_is_the_rude_one_even_if_others_fit(masked: str, meant: str) -> None:
+    assert plain_word(masked) == meant
+
+
+@pytest.mark.parametrize(
+    "text", ["wehaveit", "youhaveit", "haveyourpin", "havemypin", "haveourpin", "havethepin"]
+)
+def test_words_written_as_one_are_read_apart_by_a_small_one_among_them(text: str) -> None:
+    assert len(Judged(text, "generic").words) == 3
 
 
 def test_a_word_too_long_for_the_cache_is_read_as_well() -> None:
