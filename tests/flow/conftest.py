@@ -38,4 +38,4 @@ def rasa() -> Iterator[Rasa]:
 
 @pytest.fixture
 def parts(engine: Engine, network: Network, rasa: Rasa, tmp_path: Path) -> Parts:
-    return build(engine, tmp_path, send_url=network.url, bot_url=rasa.url, bot_deadline=0.5)
+    return build(engine, tmp_path, send_url=network.url, bot_url=rasa.url)

@@ -15,6 +15,7 @@ from knowledge_base.store import audit
 from knowledge_base.store.repository import live_revision, retire
 from knowledge_base.wording import measure
 from suggest_api import flow
+from suggest_api.bot_client import BotClient
 from suggest_api.compliance.holder import FixedPolicy
 from suggest_api.compliance.service import check
 from suggest_api.drafts import service as drafts
@@ -186,6 +187,8 @@ def test_trouble_with_rasa_hands_over_and_says_so(
 ) -> None:
     for name, value in trouble.items():
         setattr(rasa, name, value)
+    if "delay" in trouble:
+        parts.desk = replace(parts.desk, bot=BotClient(rasa.url, deadline=0.5))
     parts.write("where is my order")
     parts.drain()
     assert handed_over(parts)["reason"] == reason

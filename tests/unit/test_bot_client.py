@@ -63,12 +63,12 @@ def test_the_slash_is_gone_on_the_wire(rasa: Rasa) -> None:
 
 
 def test_slow_is_a_hand_over_within_the_deadline(rasa: Rasa) -> None:
-    rasa.delay = 2.0
+    rasa.delay = 4.0
     started = time.monotonic()
     answer = turn(rasa, deadline=0.3)
     assert isinstance(answer, NoAnswer)
     assert answer.reason is HandOverReason.BOT_SLOW
-    assert time.monotonic() - started < 1.8
+    assert time.monotonic() - started < rasa.delay  # nobody waited for the assistant to end
 
 
 def test_a_slow_drip_is_held_to_the_deadline(rasa: Rasa) -> None:
