@@ -2,7 +2,7 @@
 words.
 
 Disguises are only undone where the outcome is a word of the vocabulary or nothing else is possible, so that
-ordinary words stay what they are. All tables are data files, read once when first needed.
+ordinary words stay what they are.
 """
 
 from __future__ import annotations
@@ -10,21 +10,20 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
-from importlib import resources
 from types import MappingProxyType
 
 import regex
 
-CONFUSABLES, EMOJI, VOCABULARY = "confusables.txt", "emoji.txt", "vocabulary.txt"
-REAL_WORDS = "real_words.txt"
-DATA_FILES = (CONFUSABLES, EMOJI, VOCABULARY, REAL_WORDS)
+from knowledge_base.policy.lexis import is_ordinary, lookalikes, ordinary_words, vocabulary
 
 # Signs and digits written for letters; a 1 is an l or an i.
-_LEET = str.maketrans("013456789@$!|+€£", "oleasgtbgasiltel")
+_LEET = str.maketrans("013456789@$!|+€£¥¢§", "oleasgtbgasiltelycs")
 _L_OR_I = "1|!"
 _MOST_UNSURE = 4  # signs in a word that may be an l or an i; every reading is tried
 # Signs that are read as letters only if that makes a word of the vocabulary.
 BOLD_SIGNS = "!|+*€£#"
+# Signs that may also be the last letter of a word, as no punctuation is.
+LAST_SIGNS = "€£¥¢§"
 # Letters written for the sound or the look of others.
 _SOUND_ALIKE = (
     ("vv", "w"),
@@ -42,6 +41,11 @@ _LONGEST_MISSPELT = 24
 _FEWEST_CONSONANTS = 4  # of a word that is written without its vowels
 _VOWELS = frozenset("aeiou")
 _SHORTEST_REVERSED = 5
+_NUMBERED = regex.compile(r"(\p{L}{2,})\p{Nd}+")
+# Letters that stand on their heads, by the letters that they are when the page is turned.
+_TURNED = str.maketrans("ɐǝɟƃɥıɾʞןɯɹʇʌʍʎbdpqnumw", "aefghijklmrtvwyqpdbunwm")
+_TURNED_ONLY = frozenset("ɐǝɟƃɥɾʞןɯɹʇʌʍʎ")
+_FEWEST_TURNED = 2
 _STRETCHED = regex.compile(r"(.)\1{2,}+")
 _REPEATED = regex.compile(r"(.)\1++")
 _SHORTEST_STRETCHED = 3  # letters; "aaa" and "ooo" are no stretched words
@@ -73,43 +77,6 @@ _FEWEST_GLUED = 3  # known words; two make up too many real ones: "therefore", "
 _GLUE = frozenset(["we", "you", "your", "my", "our", "the"])
 _SHORTEST_CUT = 5  # letters of a word that is looked for in pieces; shorter ones arise by chance
 _SHORTEST_TIGHT = 4  # the same, if no space stands between the pieces: "fu-ck"
-
-
-def _lines(name: str) -> Iterator[str]:
-    file = resources.files("knowledge_base").joinpath("content", "reading", name)
-    for line in file.read_text(encoding="utf-8").splitlines():
-        if line and not line.startswith("#"):
-            yield line
-
-
-@cache
-def lookalikes() -> Mapping[int, str]:
-    """Code points of other scripts by the Latin letter they look like, for `str.translate`."""
-    table: dict[int, str] = {}
-    for line in _lines(CONFUSABLES):
-        letter, *code_points = line.split()
-        table.update((int(code_point, 16), letter) for code_point in code_points)
-    return MappingProxyType(table)
-
-
-@cache
-def emoji_words() -> Mapping[str, str]:
-    """Emoji by the word they stand for."""
-    return MappingProxyType(
-        {emoji: line.split()[0] for line in _lines(EMOJI) for emoji in line.split()[1:]}
-    )
-
-
-@cache
-def vocabulary() -> frozenset[str]:
-    """The words that a disguise may hide."""
-    return frozenset(word for line in _lines(VOCABULARY) for word in line.split())
-
-
-@cache
-def _real_words() -> frozenset[str]:
-    """Words that are spelt nearly like one of the vocabulary and mean what they say."""
-    return frozenset(word for line in _lines(REAL_WORDS) for word in line.split())
 
 
 @cache
@@ -161,7 +128,10 @@ def plain_word(word: str) -> str:
 
 
 def _plain(word: str) -> str:
-    word = word.casefold().translate(lookalikes())
+    word = word.casefold()
+    if turned := _turned(word):
+        return turned
+    word = word.translate(lookalikes())
     if not word.isascii():
         decomposed = unicodedata.normalize("NFD", word)
         word = "".join(c for c in decomposed if not unicodedata.combining(c))
@@ -177,6 +147,14 @@ def _plain(word: str) -> str:
 _plain_cached = lru_cache(maxsize=_CACHED_WORDS)(_plain)
 
 
+def _turned(word: str) -> str:
+    """ "pɹoʍssɐd": the known word that is read when the page is turned around."""
+    if word.isascii() or sum(letter in _TURNED_ONLY for letter in word) < _FEWEST_TURNED:
+        return ""
+    turned = word[::-1].translate(_TURNED)
+    return turned if turned in vocabulary() else ""
+
+
 def _unstretched(word: str) -> str:
     """ "passsssword", "pleeease": runs of three or more letters shortened, if that gives a known word."""
     if not word.isalpha() or word in vocabulary() or not word.isascii():
@@ -184,7 +162,7 @@ def _unstretched(word: str) -> str:
     if _STRETCHED.search(word) is not None:
         squeezed: str = _REPEATED.sub(r"\1", word)
         return _by_squeezed().get(squeezed, word)
-    if word in _real_words():
+    if is_ordinary(word):
         return word
     return _sounded(word) or _misspelt(word) or word
 
@@ -232,6 +210,8 @@ def _is_one_slip(word: str, known: str) -> bool:
 def _unleeted(word: str) -> str:
     if any(mask in word for mask in _MASKS) and (unmasked := _unmasked(word)):
         return unmasked
+    if word[0] == "$" and word[1:2].isdigit():
+        return word[1:]
     as_l = word.translate(_LEET)
     for read in _unleeted_readings(word):
         if read in vocabulary():
@@ -242,8 +222,12 @@ def _unleeted(word: str) -> str:
                 return plain
     if any(sign in word for sign in BOLD_SIGNS):
         return ""
-    # "16digit" and "2fa" begin with a number and are left alone.
-    return word if word[0].isdigit() else as_l
+    # "16digit" and "2fa" begin with a number and are left alone, as are "last4" and "at9".
+    numbered = _NUMBERED.fullmatch(word)
+    is_number = word[0].isdigit() or (
+        numbered and is_ordinary(numbered[1]) and not is_ordinary(as_l)
+    )
+    return word if is_number else as_l
 
 
 def _unleeted_readings(word: str) -> list[str]:
@@ -274,28 +258,44 @@ def _unmasked(word: str) -> str:
 def segmented(letters: str) -> list[tuple[int, int, str]]:
     """The words that spelled-out `letters` make up: (start, end, word), in order, covering all letters.
 
-    Fewest words win; letters that no word covers stay together. Linear in the letters, as words are short.
+    Fewest words win; letters that no word covers stay together, as they were. Linear in the
+    letters, as words are short.
     """
-    readings = set(_unleeted_readings(letters))
-    found = min((_cheapest(reading) for reading in sorted(readings)), key=lambda r: r[0])[1]
-    return found if any(word in vocabulary() for _, _, word in found) else []
+    readings = sorted(set(_unleeted_readings(letters)))
+    found = min((_cheapest(reading, _spelled_words()) for reading in readings), key=_first)[1]
+    if not any(word in vocabulary() for _, _, word in found):
+        return []
+    return [
+        (start, end, word if word in _spelled_words() else letters[start:end])
+        for start, end, word in found
+    ]
 
 
-def _cheapest(letters: str) -> tuple[int, list[tuple[int, int, str]]]:
+def _first(costs: tuple[int, list[tuple[int, int, str]]]) -> int:
+    return costs[0]
+
+
+@cache
+def _spelled_words() -> frozenset[str]:
+    """Words that letters one by one may spell: those of the rules, and longer ordinary ones."""
+    return vocabulary() | {word for word in ordinary_words() if len(word) >= _SHORTEST_CUT - 1}
+
+
+def _cheapest(letters: str, words: frozenset[str]) -> tuple[int, list[tuple[int, int, str]]]:
     longest = max(_by_length())
     costs = [0] + [0] * len(letters)
     before = [0] * (len(letters) + 1)
     for end in range(1, len(letters) + 1):
         costs[end], before[end] = costs[end - 1] + _UNKNOWN_LETTER, end - 1
         for start in range(max(0, end - longest), end):
-            if costs[start] + 1 < costs[end] and letters[start:end] in vocabulary():
+            if costs[start] + 1 < costs[end] and letters[start:end] in words:
                 costs[end], before[end] = costs[start] + 1, start
     pieces: list[tuple[int, int, str]] = []
     end = len(letters)
     while end:
         start = before[end]
-        known = letters[start:end] in vocabulary()
-        if not known and pieces and pieces[-1][2] not in vocabulary():
+        known = letters[start:end] in words
+        if not known and pieces and pieces[-1][2] not in words:
             start, end = before[end], pieces.pop()[1]
             pieces.append((start, end, letters[start:end]))
         else:
@@ -313,9 +313,9 @@ def unglued(word: str) -> tuple[tuple[int, int, str], ...]:
         or not word.isalpha()
     ):
         return ()
-    if word in vocabulary() or word in _real_words():
+    if is_ordinary(word):
         return ()
-    pieces = tuple(_cheapest(word)[1])
+    pieces = tuple(_cheapest(word, vocabulary())[1])
     is_known = all(piece in vocabulary() for _, _, piece in pieces)
     # A single letter inside is the i of "product-i-on"; at the beginning it is the writer.
     is_likely = all(len(piece) > 1 for _, _, piece in pieces[1:])

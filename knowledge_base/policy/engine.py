@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 
 from knowledge_base.policy.model import Finding, Outcome, Policy, Rule, Severity, Verdict
 from knowledge_base.policy.reading import Judged
@@ -12,6 +13,7 @@ from knowledge_base.policy.second_reader import SecondReader
 ENGINE_ERROR = "ENGINE-ERROR"
 NO_POLICY = "NO-POLICY"
 _ENGINE_PACK = "engine"
+_OF_WORDS = frozenset(["asks_for", "says"])  # detectors that words alone decide
 
 
 def judge(
@@ -29,6 +31,7 @@ def judge(
     else:
         judged = Judged(text, channel, template, locale)
         findings = [finding for rule in rules for finding in _apply(rule, judged)]
+        findings += _listen(rules, judged, {finding.rule_id for finding in findings})
         if policy is not None and policy.second_reader is not None:
             findings += _read_again(policy.second_reader, rules, judged, findings)
     return Verdict(
@@ -47,14 +50,38 @@ def _apply(rule: Rule, judged: Judged) -> Iterable[Finding]:
         return [_refusal(ENGINE_ERROR, f"rule {rule.id} failed ({type(error).__name__})")]
 
 
+def _listen(rules: Iterable[Rule], judged: Judged, told: Collection[str]) -> list[Finding]:
+    """What rules on words find in the text as it is heard, unless they have found something in it as it stands."""
+    try:
+        heard = judged.heard
+    except Exception as error:
+        return [_refusal(ENGINE_ERROR, f"the second look failed ({type(error).__name__})")]
+    if heard is None:
+        return []
+    return [
+        finding if finding.span is None else _as_heard(finding, finding.span, heard)
+        for rule in rules
+        if rule.detector in _OF_WORDS and rule.id not in told
+        for finding in _apply(rule, heard)
+    ]
+
+
+def _as_heard(finding: Finding, span: tuple[int, int], heard: Judged) -> Finding:
+    start, end = span
+    said = " ".join(word.text for word in heard.words if start <= word.start < end)
+    return replace(finding, reason=f"{finding.reason}; read as “{said}”")
+
+
 def _read_again(
     reader: SecondReader, rules: Iterable[Rule], judged: Judged, findings: Iterable[Finding]
 ) -> list[Finding]:
     """What the second reader has to say, unless a rule has said it."""
+    on = {rule.id: rule for rule in rules}
+    told = {finding.rule_id for finding in findings}
     try:
-        finding = reader.read(
-            judged, {rule.id: rule for rule in rules}, {finding.rule_id for finding in findings}
-        )
+        finding = reader.read(judged, on, told)
+        if finding is None and judged.heard is not None:
+            finding = reader.read(judged.heard, on, told)
     except Exception as error:
         return [_refusal(ENGINE_ERROR, f"the second reader failed ({type(error).__name__})")]
     return [] if finding is None else [finding]

@@ -16,7 +16,8 @@ from knowledge_base.errors import PolicyError
 from knowledge_base.policy.asks import asks_for
 from knowledge_base.policy.cards import card_number
 from knowledge_base.policy.detectors import Detector, Factory, Settings, SettingsError
-from knowledge_base.policy.disguises import DATA_FILES
+from knowledge_base.policy.hearing import prepare
+from knowledge_base.policy.lexis import DATA_FILES
 from knowledge_base.policy.links import allowed_links
 from knowledge_base.policy.model import Finding, Policy, Rule, Severity
 from knowledge_base.policy.packs import line_of, read_files, read_mapping, shipped_files
@@ -93,6 +94,7 @@ def read_policy(files: Mapping[str, str]) -> Policy:
     for name, pack in packs.items():
         rules += _rules(name, pack, lexicon, contacts, files[name])
     _refuse_repeated([rule.id for rule in rules])
+    prepare()
     if not rules:
         raise PolicyError("there is no policy pack (*.yaml); an empty policy is refused")
     names = {str(pack["pack"]) for pack in packs.values()}

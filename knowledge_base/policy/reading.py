@@ -7,19 +7,23 @@ from __future__ import annotations
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property, lru_cache
+from itertools import pairwise
 
 import regex
 
 from knowledge_base.policy.disguises import (
     BOLD_SIGNS,
+    LAST_SIGNS,
     cut_word,
-    emoji_words,
     plain_word,
     segmented,
     unglued,
 )
+from knowledge_base.policy.hearing import heard
+from knowledge_base.policy.lexis import emoji_words, is_ordinary, vocabulary
+from knowledge_base.policy.words import Folded, Word
 from knowledge_base.wording import Length, measure
 
 __all__ = ["Folded", "Judged", "Word", "plain_word"]
@@ -31,9 +35,12 @@ _SENTENCE_END = regex.compile(
     r"|\n\s*\n"
 )
 _CLAUSE_END = regex.compile(r"[,:;()–—]|\s-\s")
-_HIDDEN = regex.compile(r"[\p{Default_Ignorable_Code_Point}\p{Cf}\p{Cs}]")
+_HIDDEN = regex.compile(r"[\p{Default_Ignorable_Code_Point}\p{Cf}\p{Cs}\p{Me}]")
 _LONGEST_CUT_SIGN = 3  # signs inside a cut word: "pass...word"
 _LETTERS_SPELLED = 3  # "P.I.N." and "c v v" are words; two single letters are not
+
+# Code points of a text that is listened to: replies have at most 139; longer ones are blocked for their length.
+_LONGEST_HEARD = 1000
 
 # Letters drawn as pictures: first code point of a run of 26 from A.
 _PICTURED = (0x1F130, 0x1F150, 0x1F170, 0x1F1E6)  # squared, circled, negative squared, regional
@@ -41,29 +48,6 @@ _ALPHABET = 26
 
 # Distinct code points a text can have; each is folded once.
 _FOLD_CACHE = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class Folded:
-    """A view of the text (lower case, compatibility forms, nothing hidden) with the origin of every character."""
-
-    text: str
-    origins: tuple[int, ...] | range
-
-    def span(self, start: int, end: int) -> tuple[int, int]:
-        """The code points of the judged text that [start, end) of this view came from."""
-        return self.origins[start], self.origins[end - 1] + 1
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """One word in the reading of phrases; `sentence` and `clause` number sentences and clauses from 0."""
-
-    text: str
-    start: int
-    end: int
-    sentence: int
-    clause: int = 0
 
 
 @dataclass(frozen=True)
@@ -78,6 +62,9 @@ class Judged:
     channel: str
     template: bool = False
     locale: str = "en"
+    read_as: tuple[Word, ...] | None = (
+        None  # its words, where they are not those of the first reading
+    )
 
     @cached_property
     def length(self) -> Length:
@@ -100,6 +87,8 @@ class Judged:
     @cached_property
     def words(self) -> tuple[Word, ...]:
         """The words of the folded text, without accents, with disguises undone and emoji read as words."""
+        if self.read_as is not None:
+            return self.read_as
         folded = self.folded
         sentences = [match.end() for match in _SENTENCE_END.finditer(folded.text)]
         clauses = [match.end() for match in _CLAUSE_END.finditer(folded.text)]
@@ -109,7 +98,15 @@ class Judged:
             clause = sentence + bisect_right(clauses, match.start())
             for text, begin, stop in _readings(folded.text, match):
                 words.append(Word(text, *folded.span(begin, stop), sentence, clause))
-        return tuple(_join_cut(_join_spelled(words), self._is_tight))
+        return tuple(_join_cut(_join_spelled(words, self.text), self._is_tight))
+
+    @cached_property
+    def heard(self) -> Judged | None:
+        """The text as it is heard when read aloud; None if that is nothing else, or if the text is too long."""
+        if len(self.text) > _LONGEST_HEARD or self.read_as is not None:
+            return None
+        words = heard(self.words, self.text, self.folded, self._is_tight)
+        return replace(self, read_as=words) if words else None
 
     def _is_tight(self, before: Word, word: Word) -> bool:
         """Whether signs but no space stand between two words: "pass-word"."""
@@ -142,7 +139,8 @@ def _word() -> regex.Pattern[str]:
     signs = regex.escape(BOLD_SIGNS)
     letters = r"[\p{L}\p{N}@$'’]"
     emoji = "".join(emoji_words())
-    return regex.compile(rf"[\p{{L}}\p{{N}}@$](?:{letters}|[{signs}]++(?=[\p{{L}}]))*+|[{emoji}]")
+    inside = rf"{letters}|[{signs}]++(?=[\p{{L}}])|(?<=\p{{L}})[{LAST_SIGNS}]++"
+    return regex.compile(rf"[\p{{L}}\p{{N}}@$](?:{inside})*+|[{emoji}]")
 
 
 def _readings(text: str, match: regex.Match[str]) -> list[tuple[str, int, int]]:
@@ -172,7 +170,7 @@ def _fold(character: str) -> str:
     return unicodedata.normalize("NFKC", character).casefold()
 
 
-def _join_spelled(words: list[Word]) -> list[Word]:
+def _join_spelled(words: list[Word], text: str) -> list[Word]:
     """Runs of single characters read as the words they spell."""
     joined: list[Word] = []
     run: list[Word] = []
@@ -181,20 +179,68 @@ def _join_spelled(words: list[Word]) -> list[Word]:
         if word is not None and single and (not run or run[0].sentence == word.sentence):
             run.append(word)
             continue
-        joined += _spelled(run)
+        joined += _spelled(run, text)
         run = [word] if word is not None and single else []
         if word is not None and not single:
             joined.append(word)
     return joined
 
 
-def _spelled(run: list[Word]) -> list[Word]:
+def _spelled(run: list[Word], text: str) -> list[Word]:
     if len(run) < _LETTERS_SPELLED or not any(word.text.isalpha() for word in run):
         return run
-    pieces = segmented("".join(word.text for word in run))
-    if not pieces:
-        return [_joined(run)] if all(word.text.isalpha() for word in run) else run
-    return [_joined(run[start:end], text) for start, end, text in pieces]
+    groups = _groups(run, text)
+    if len(groups) == 1 or "".join(word.text for word in run) in vocabulary():
+        return _apart(run, text)
+    apart = [word for group in groups for word in _apart(group, text)]
+    if all(is_ordinary(word.text) or word.text.isdigit() for word in apart):
+        return apart
+    whole = _group(run, is_one=False)
+    is_known = all(word.text in vocabulary() for word in whole)
+    return whole if is_known or len(max(groups, key=len)) < _LETTERS_SPELLED else apart
+
+
+def _apart(run: list[Word], text: str) -> list[Word]:
+    gap = text[run[0].end : run[1].start] if len(run) > 1 else ""
+    return _group(run, is_one=not any(character.isspace() for character in gap))
+
+
+def _groups(run: list[Word], text: str) -> list[list[Word]]:
+    """The letters of a run by word, where wider gaps or spaces among signs show its words."""
+    gaps = [text[one.end : other.start] for one, other in pairwise(run)]
+    narrow = min(gaps, key=_width)
+    groups = [[run[0]]]
+    for gap, word in zip(gaps, run[1:], strict=True):
+        if _width(gap) > _width(narrow) and gap[-1:].isspace():
+            groups.append([])
+        groups[-1].append(word)
+    return groups
+
+
+def _width(gap: str) -> tuple[int, int]:
+    return sum(character.isspace() for character in gap), len(gap)
+
+
+def _group(run: list[Word], *, is_one: bool) -> list[Word]:
+    """The words that letters spell: one if nothing but signs stand between them."""
+    letters = "".join(word.text for word in run)
+    if len(run) == 1 or letters.isdigit() or (is_one and len(run) < _LETTERS_SPELLED):
+        return run  # "a.m." and "e.g." are no words
+    if letters in vocabulary() or (len(letters) > _LETTERS_SPELLED and is_ordinary(letters)):
+        return [_joined(run)]
+    pieces = segmented(letters) if len(run) >= _LETTERS_SPELLED else []
+    if is_one and not all(word in vocabulary() for _, _, word in pieces):
+        pieces = []
+    if pieces:
+        return [_joined(run[start:end], text) for start, end, text in pieces]
+    if letters.isalpha() or is_one:
+        return [_joined(run)]
+    inner = letters.strip("0123456789")
+    first = letters.find(inner)
+    if inner == letters or len(inner) < _LETTERS_SPELLED or not inner.isalpha():
+        return run
+    last = first + len(inner)
+    return [*run[:first], *_group(run[first:last], is_one=is_one), *run[last:]]
 
 
 def _joined(run: list[Word], text: str = "") -> Word:

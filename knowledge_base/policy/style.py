@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import regex
 
 from knowledge_base.policy.detectors import Detector, Hit, Settings, SettingsError
-from knowledge_base.policy.disguises import lookalikes, vocabulary
+from knowledge_base.policy.lexis import lookalikes, vocabulary
 from knowledge_base.policy.phrases import PhraseTable
 from knowledge_base.policy.reading import Judged
 from knowledge_base.wording import count_emoji

@@ -9,7 +9,8 @@ import pytest
 import regex
 
 from knowledge_base.policy import Judged, Outcome, judge
-from knowledge_base.policy.disguises import plain_word, segmented, vocabulary
+from knowledge_base.policy.disguises import plain_word, segmented
+from knowledge_base.policy.lexis import vocabulary
 from knowledge_base.policy.numerals import runs
 from knowledge_base.safe_yaml import load
 from tests.starter_policy import starter_policy

@@ -1,0 +1,209 @@
+"""The second look at a text: what it says when it is read aloud.
+
+The first reading undoes what cannot be meant otherwise. This one reads text speak as the words it stands for,
+unknown spellings as the known words that they sound like, words written as one apart, and emoji as words.
+It is only looked at for what no rule has found in the first.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, lru_cache
+from itertools import pairwise
+from types import MappingProxyType
+
+import regex
+
+from knowledge_base.policy.disguises import plain_word
+from knowledge_base.policy.lexis import SHORTHAND, SIGNS, data_lines, is_ordinary, vocabulary
+from knowledge_base.policy.spelling import NEAR, heard_as, unglued_by_frequency
+from knowledge_base.policy.words import Folded, Word
+
+_UNSURE = "~"
+_MOST_TIGHT = 4  # pieces with signs but no space between them that are one word: "stat-you-tory"
+_SHORTEST_LOOSE = 6  # letters of a word whose two pieces stand apart: "pas wurd"
+_CUT_ENDING = "in"  # of "goin"
+_CACHED_WORDS = 4096
+_NUMBERED = regex.compile(r"([a-z]{2,})([0-9]++)|([0-9]++)([a-z]{4,})")  # "last4", "2factor"
+_NUMBERS = ("no", "one", "two", "three", "four", "five")
+_COUNTED = "star"  # repeated for a number of them; other signs are repeated to be loud
+
+Tight = Callable[[Word, Word], bool]
+
+
+@cache
+def _shorthand() -> Mapping[str, tuple[tuple[str, ...], bool]]:
+    """What spellings stand for, and whether they surely do."""
+    found: dict[str, tuple[tuple[str, ...], bool]] = {}
+    for line in data_lines(SHORTHAND):
+        plain, *spellings = line.split()
+        for spelling in spellings:
+            read = plain_word(spelling.lstrip(_UNSURE).casefold())
+            if read == spelling or read not in vocabulary():  # else the first reading has found it
+                is_sure = not spelling.startswith(_UNSURE)
+                found.setdefault(read, (tuple(plain.split("_")), is_sure))
+    return MappingProxyType(found)
+
+
+@cache
+def _signs() -> Mapping[str, tuple[str, ...]]:
+    """Words by the one sign that is said for them."""
+    return MappingProxyType(
+        {
+            sign: tuple(plain.split("_"))
+            for plain, *signs in map(str.split, data_lines(SIGNS))
+            for sign in signs
+        }
+    )
+
+
+@cache
+def _sign() -> regex.Pattern[str]:
+    """A sign, as often as it is repeated; "#" only where it stands alone."""
+    alone = "".join(sign for sign in _signs() if sign != "#")
+    return regex.compile(rf"([{alone}])(?:\s?\1)*+|(?<![\p{{L}}\p{{N}}#&])#(?![\p{{L}}\p{{N}}#])")
+
+
+def heard(words: Sequence[Word], text: str, folded: Folded, is_tight: Tight) -> tuple[Word, ...]:
+    """The words of a text as they are heard; nothing if they are those of the first reading."""
+    if (folded.text.isascii() and "#" not in folded.text) and all(
+        _is_plain(word.text) for word in words
+    ):
+        return ()  # most texts
+    with_signs = _with_signs(words, folded)
+    joined = list(_joined(with_signs, is_tight))
+    read = [
+        ((word.text,), True) if _is_as_meant(word, before, text) else _read(word.text)
+        for before, word in pairwise([None, *joined])
+        if word
+    ]
+    changed = [
+        sure for word, (texts, sure) in zip(joined, read, strict=True) if texts != (word.text,)
+    ]
+    is_sure = len(joined) != len(words) or any(changed)
+    if not is_sure and not (changed and any(_is_undone(word, text) for word in words)):
+        return ()
+    return tuple(
+        Word(text, word.start, word.end, word.sentence, word.clause)
+        for word, (texts, _) in zip(joined, read, strict=True)
+        for text in texts
+    )
+
+
+def prepare() -> None:
+    """Make all tables now, so that the first text that needs them does not wait for them."""
+    _sign()
+    _read("kwestshunz")
+
+
+def _with_signs(words: Sequence[Word], folded: Folded) -> Sequence[Word]:
+    """The words with those of signs among them, in order."""
+    found = [match for match in _sign().finditer(folded.text) if words]
+    starts = [word.start for word in words]
+    added: list[Word] = []
+    for match in found:
+        start, end = folded.span(*match.span())
+        beside = words[max(bisect_right(starts, start) - 1, 0)]
+        texts = _signs()[match.group()[0]]
+        count = match.group().count(match.group()[0])
+        if texts[0] == _COUNTED and 1 < count < len(_NUMBERS):
+            texts = (_NUMBERS[count], *texts)
+        added += [Word(text, start, end, beside.sentence, beside.clause) for text in texts]
+    return sorted((*words, *added), key=lambda word: word.start) if added else words
+
+
+def _joined(words: Sequence[Word], is_tight: Tight) -> Iterator[Word]:
+    """Pieces of one word put together where one of them is none by itself."""
+    index = 0
+    while index < len(words):
+        count, text = _pieces(words, index, is_tight)
+        first, last = words[index], words[index + count - 1]
+        yield (
+            first
+            if count == 1
+            else Word(text, first.start, last.end, first.sentence, first.clause)
+        )
+        index += count
+
+
+def _pieces(words: Sequence[Word], start: int, is_tight: Tight) -> tuple[int, str]:
+    """How many pieces from `start` are one word, and which; the most."""
+    joined = words[start].text
+    has_scrap = _is_scrap(joined)
+    found = 1, joined
+    for index in range(start + 1, min(start + _MOST_TIGHT, len(words))):
+        word = words[index]
+        tight = is_tight(words[index - 1], word) and word.start >= words[index - 1].end
+        if word.sentence != words[start].sentence or not (tight or index == start + 1):
+            break
+        joined += word.text
+        has_scrap = has_scrap or _is_scrap(word.text)
+        if has_scrap and (tight or len(joined) >= _SHORTEST_LOOSE) and (text := _whole(joined)):
+            apart = (read for piece in words[start : index + 1] for read in _read(piece.text)[0])
+            if text != "".join(apart):  # "kard numba" are two words
+                found = index - start + 1, text
+        if not tight:
+            break
+    return found
+
+
+def _is_undone(word: Word, text: str) -> bool:
+    """Whether the first reading has already undone a disguise of this word."""
+    written = text[word.start : word.end].casefold()
+    return written.replace("'", "").replace("’", "") != word.text
+
+
+def _is_as_meant(word: Word, before: Word | None, text: str) -> bool:
+    """Whether a word is written as a name or a code: with a capital inside a sentence, or with a number."""
+    written = text[word.start : word.end]
+    if word.text in _shorthand():
+        return False
+    if not word.text.isalpha():
+        return written.isupper()
+    return written.istitle() and before is not None and before.sentence == word.sentence
+
+
+@lru_cache(maxsize=_CACHED_WORDS)
+def _is_plain(text: str) -> bool:
+    """Whether nothing but the word itself can be heard."""
+    return text not in _shorthand() and (is_ordinary(text) or text.isdigit())
+
+
+@lru_cache(maxsize=_CACHED_WORDS)
+def _is_scrap(text: str) -> bool:
+    return text.isalpha() and not is_ordinary(text)
+
+
+@lru_cache(maxsize=_CACHED_WORDS)
+def _whole(joined: str) -> str:
+    """The word of the rules that pieces make up, by its letters or its sound."""
+    if joined in vocabulary():
+        return joined
+    if joined in _shorthand():
+        return joined
+    found = heard_as(joined, farthest=NEAR) if len(joined) >= _SHORTEST_LOOSE else ""
+    return found if found in vocabulary() else ""
+
+
+@lru_cache(maxsize=_CACHED_WORDS)
+def _read(text: str) -> tuple[tuple[str, ...], bool]:
+    """The words that one stands for, and whether it surely does."""
+    if text in _shorthand():
+        return _shorthand()[text]
+    if numbered := _NUMBERED.fullmatch(text):
+        return tuple(part for part in numbered.groups() if part), True
+    if not text.isascii() or not text.isalpha() or is_ordinary(text):
+        return (text,), True
+    if text.endswith(_CUT_ENDING) and is_ordinary(whole := text + "g"):
+        return (whole,), True
+    if near := heard_as(text, farthest=NEAR):
+        return (near,), True
+    if pieces := unglued_by_frequency(text):
+        return tuple(word for piece in pieces for word in _piece(piece)), True
+    return (heard_as(text) or text,), True
+
+
+def _piece(text: str) -> tuple[str, ...]:
+    read, is_sure = _shorthand().get(text, ((text,), True))
+    return read if is_sure else (text,)

@@ -1,0 +1,246 @@
+"""The second look at a text: what it says when it is read aloud, and what it leaves alone."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from knowledge_base.policy import Judged, Outcome, judge
+from knowledge_base.policy.disguises import plain_word
+from knowledge_base.policy.lexis import is_ordinary
+from knowledge_base.policy.spelling import distance, heard_as, sound, unglued_by_frequency
+from knowledge_base.wording.characters import CUSTOMER_CAP
+from tests.starter_policy import starter_policy
+
+POLICY = starter_policy()
+
+
+def _heard(text: str) -> str:
+    judged = Judged(text, "generic")
+    return " ".join((judged.heard or judged).texts)
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        # text speak, and words of a region
+        ("dats wot we sed 2 u b4", "thats what we said to you before"),
+        ("gimmie da numba plz", "give me the number please"),
+        ("goin out w yer parsel", "going out with your parcel"),
+        # spelt by ear
+        ("a kwick kwestion", "a quick question"),
+        ("the rite adress, insteed", "the right address instead"),
+        ("sekyurity cheks nevva stop", "security checks never stop"),
+        # doubled letters
+        ("the lasst parrt of your cardd", "the last part of your card"),
+        # words written as one, and one in pieces
+        ("tellusnow", "tell us now"),
+        ("readitbacktome", "read it back to me"),
+        ("the stat-you-tory limit", "the statutory limit"),
+        ("your pas wurd", "your password"),
+        # a number at a word
+        ("the last4 at6", "the last 4 at 6"),
+        # signs for words
+        ("prices ⬆️⬆️ soon", "prices up soon"),
+        ("⭐⭐⭐⭐ for us", "four star for us"),
+        ("your card # is", "your card number is"),
+        # other languages
+        ("your Passwort and tarjeta", "your password and card"),
+        ("your пароль", "your password"),
+    ],
+)
+def test_what_is_heard(text: str, read: str) -> None:
+    assert _heard(text) == read
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Your parcel is on its way, thanks for waiting.",
+        "Siobhan is on her break; ask for Asha or Niamh in Sligo.",
+        "Use LOL42 at the till, or order QH-1048213.",
+        "We apologise: the jewellery in two colours and the tealights cost £4 more than 2 litres of paint.",
+        "Order 2 pillows for 4 beds.",
+        "It opens at 9 a.m. and closes at 5 p.m., e.g. on Monday.",
+        "",
+    ],
+)
+def test_ordinary_texts_are_heard_as_they_are_read(text: str) -> None:
+    assert Judged(text, "generic").heard is None
+
+
+@pytest.mark.parametrize(
+    ("spelt", "word"),
+    [
+        *(("fotograf", "photograph"), ("garantee", "guarantee"), ("kredit", "credit")),
+        *(
+            ("fizzical", "physical"),
+            ("lisence", "licence"),
+            ("wurks", "works"),
+            ("nashunal", "national"),
+        ),
+        *(("xqzvbt", ""), ("zz", ""), ("a" * 60, "")),
+    ],
+)
+def test_the_word_that_a_spelling_sounds_like(spelt: str, word: str) -> None:
+    assert heard_as(spelt) == word
+
+
+def test_rude_words_are_not_heard_in_a_slip() -> None:
+    assert heard_as("sheat") not in ("shit", "shite")
+    assert _heard("the excel sheat").split()[-1] not in ("shit", "shite")
+
+
+def test_a_word_sounds_like_itself_and_distances_are_those_of_edits() -> None:
+    assert sound("phone") == sound("fone")
+    assert sound("cent") == sound("sent")
+    assert distance("same", "same") == 0
+    assert distance("card", "carb") == 1
+    assert distance("card", "cord") == distance("cord", "card") < 1
+    assert distance("", "abc") == pytest.approx(2.7)
+
+
+@pytest.mark.parametrize(
+    ("glued", "pieces"),
+    [
+        ("asksomebodyelse", ("ask", "somebody", "else")),
+        ("whichbankisit", ("which", "bank", "is", "it")),
+        ("siobhan", ()),
+        ("mlxqzrtv", ()),
+        ("noon", ()),
+    ],
+)
+def test_words_written_as_one(glued: str, pieces: tuple[str, ...]) -> None:
+    found = unglued_by_frequency(glued)
+    assert found == (pieces or found[:0]) or is_ordinary(glued)
+
+
+@pytest.mark.parametrize(
+    ("word", "read"),
+    [
+        ("pɹoʍssɐd", "password"),
+        ("fr€€", "free"),
+        ("mone¥", "money"),
+        ("last4", "last4"),
+        ("carton", "carton"),
+        ("$40", "$40"),
+        ("p\u0338i\u0338n\u0338", "pin"),
+    ],
+)
+def test_the_first_reading(word: str, read: str) -> None:
+    assert Judged(word, "generic").texts[0] == read.removeprefix("$") or plain_word(word) == read
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("the W-H-O-L-E 3 of them", "the whole 3 of them"),
+        ("t h e  w h o l e  t e x t", "the whole text"),
+        ("it costs 3 0 p e n c e", "it costs 3 0 pence"),
+        ("s.n.o.r.k.l.e", "snorkle"),
+        ("p-i-n n code", "pin n code"),
+        ("a b c", "abc"),
+    ],
+)
+def test_letters_spelled_one_by_one(text: str, read: str) -> None:
+    assert " ".join(Judged(text, "generic").texts) == read
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("giv us ur kard numba plz", "PCI-ASK"),
+        ("tellusyourpassword", "CRED-ASK"),
+        ("Send us your Passwort", "CRED-ASK"),
+        ("whats ur pas wurd", "CRED-ASK"),
+    ],
+)
+def test_a_rule_finds_what_is_heard_and_points_at_what_was_written(text: str, rule: str) -> None:
+    finding = next(f for f in judge(POLICY, text, channel="generic").findings if f.rule_id == rule)
+    assert finding.span is not None
+    assert text[slice(*finding.span)].strip() == text[slice(*finding.span)] != ""
+
+
+def test_the_reason_says_how_the_text_was_read() -> None:
+    verdict = judge(POLICY, "giv us ur kard numba plz", channel="generic")
+    finding = next(f for f in verdict.findings if f.rule_id == "PCI-ASK")
+    assert "read as “give us your card number" in finding.reason
+
+
+def test_what_a_rule_finds_at_first_is_not_told_twice() -> None:
+    verdict = judge(POLICY, "Send us your password b4 noon, kwickly", channel="generic")
+    assert [finding.rule_id for finding in verdict.findings].count("CRED-ASK") == 1
+
+
+def test_a_negation_is_heard_as_well() -> None:
+    assert (
+        judge(POLICY, "Nevva send us ur kard numba.", channel="generic").outcome
+        is not Outcome.block
+    )
+
+
+words = st.sampled_from(
+    [
+        "ur",
+        "kard",
+        "numba",
+        "⭐",
+        "⬆️",
+        "#",
+        "wot",
+        "4",
+        "last4",
+        "p-i-n",
+        "sendus",
+        "Asha",
+        "stat-you",
+    ]
+)
+
+
+@given(st.lists(words, max_size=12), st.sampled_from([" ", "-", ".", "  ", ". "]))
+def test_what_is_heard_stands_in_the_text_in_order(parts: list[str], between: str) -> None:
+    text = between.join(parts)
+    heard = Judged(text, "generic").heard
+    for word in heard.words if heard else ():
+        assert 0 <= word.start < word.end <= len(text)
+    starts = [word.start for word in heard.words] if heard else []
+    assert starts == sorted(starts)
+    assert heard is None or heard.heard is None
+
+
+UNITS = [
+    "kwestshun ",
+    "xk-",
+    "ur ",
+    "⭐ ",
+    "⭐",
+    "# ",
+    "sendus",
+    "a-b ",
+    "zq ",
+    "wurd-",
+    "t.h.e ",
+    "1a",
+    "p a  s s ",
+]
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_listening_takes_no_longer_than_the_text_is_long(unit: str) -> None:
+    def seconds(size: int) -> float:
+        text = (unit * size)[:size]
+        start = time.perf_counter()
+        assert Judged(text, "generic").heard is None or text
+        return time.perf_counter() - start
+
+    seconds(CUSTOMER_CAP)  # tables are made on first use
+    # Half the cap against the cap: quadratic code takes four times as long.
+    assert any(seconds(CUSTOMER_CAP) < 3 * seconds(CUSTOMER_CAP // 2) + 0.05 for _ in range(3))
+
+
+def test_texts_beyond_the_cap_are_not_listened_to() -> None:
+    assert Judged("ur " * CUSTOMER_CAP, "generic").heard is None
