@@ -8,7 +8,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Select, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -30,6 +30,8 @@ from knowledge_base.store.policy_tables import (
 )
 
 _TABLE = PolicyRevisionRow.__table__
+# Made once: every request asks it, and making a statement costs more than asking it.
+_COUNTER: Select[int] = select(PolicyLiveRow.__table__.c.version)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +46,8 @@ class Recorded:
 
 def counter(session: Session, *, lock: bool = False) -> int:
     """Counts up whenever another policy comes into force; `lock` keeps others from changing it meanwhile."""
-    statement = select(PolicyLiveRow.version)
-    return session.execute(statement.with_for_update() if lock else statement).scalar_one()
+    statement = _COUNTER.with_for_update() if lock else _COUNTER
+    return session.execute(statement).scalar_one()
 
 
 def keep_set(session: Session, files: Mapping[str, str]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     RowMapping,
+    Table,
     Text,
     and_,
     case,
@@ -30,15 +31,18 @@ from suggest_api.drafts.model import OPEN, Draft, DraftState
 from suggest_api.storage.tables import DraftRow, DraftUnrecordedRow
 from suggest_api.values import Use
 
-_TABLE = DraftRow.__table__
+_TABLE: Table = DraftRow.__table__  # type: ignore[assignment]  # declared as FromClause, is a Table
+_UNRECORDED: Table = DraftUnrecordedRow.__table__  # type: ignore[assignment]  # likewise
+# Made once: every request that is answered stores its drafts with them.
+_ADD, _ADD_UNRECORDED = insert(_TABLE), insert(_UNRECORDED)
 _TAKEN = (DraftState.EDITED, DraftState.ACCEPTED, DraftState.SENT)
 
 
 def add(session: Session, drafts: Sequence[Draft]) -> None:
     """Store new drafts, and that the audit chain has yet to record them."""
     if drafts:
-        session.execute(insert(DraftRow), [_row(draft) for draft in drafts])
-        session.execute(insert(DraftUnrecordedRow), [{"draft_id": draft.id} for draft in drafts])
+        session.execute(_ADD, [_row(draft) for draft in drafts])
+        session.execute(_ADD_UNRECORDED, [{"draft_id": draft.id} for draft in drafts])
 
 
 def take_unrecorded(session: Session, *, most: int) -> dict[str, str]:

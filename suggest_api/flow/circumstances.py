@@ -85,11 +85,12 @@ def offered(
     use: Use,
     channel: str,
     locale: str | None,
+    frozen: FreezeState,
     now: datetime,
 ) -> dict[int, Circumstances]:
     """Everything beside the texts of candidates, by revision id; what the conversation says was asked before."""
     limit = _use_limit(desk, channel, locale)
-    frozen = freezes.in_force(session).of(channel)
+    withheld = frozen.of(channel)
     return {
         revision.id: Circumstances(
             use=use,
@@ -97,7 +98,7 @@ def offered(
             locale=locale,
             now=now,
             revision=_facts(session, revision, now, limit=limit),
-            freezes=frozen,
+            freezes=withheld,
         )
         for revision in revisions
     }

@@ -106,6 +106,7 @@ def _suggest(desk: Desk, request: SuggestionRequest, *, last: bool) -> Suggestio
                 use=request.use,
                 channel=request.channel,
                 locale=locale,
+                frozen=within.state,
                 now=desk.clock(),
             )
     if silence is not None:

@@ -19,9 +19,13 @@ from suggest_api.values import Abstention, Freeze, FreezeState, Use
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What may be offered, and every freeze that bears on the question: one that withholds it comes first."""
+    """What may be offered, and every freeze that bears on the question: one that withholds it comes first.
+
+    `state` is all that was frozen when it was looked for.
+    """
 
     candidates: Candidates
+    state: FreezeState
     frozen: tuple[Freeze, ...] = ()
 
 
@@ -40,12 +44,12 @@ def find(session: Session, held: InService, query: Query, *, now: datetime) -> F
     frozen = everything or (state.on(topic, channel=query.channel) if topic else None)
     drills = tuple(f for f in state.drills if f.covers(topic, channel=query.channel))
     if frozen is None:
-        return Found(candidates=found, frozen=drills)
+        return Found(candidates=found, state=state, frozen=drills)
     withheld = nothing(held, Abstention.TOPIC_FROZEN)
     statement = _holding(session, held, query, state, topic, now=now)
     if statement is not None and query.use is Use.AGENT:
         withheld = replace(withheld, candidates=(statement,), reason=None)
-    return Found(candidates=withheld, frozen=(frozen, *drills))
+    return Found(candidates=withheld, state=state, frozen=(frozen, *drills))
 
 
 def topic_asked(desk: Desk, conversation: Conversation, *texts: str) -> str:

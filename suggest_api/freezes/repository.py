@@ -15,12 +15,13 @@ from knowledge_base.store.revisions import TABLE as REVISION
 from suggest_api.values import Freeze
 
 _TABLE: Table = FreezeRow.__table__  # type: ignore[assignment]  # declared as FromClause, is a Table
+# Made once: every request asks it, and making a statement costs more than asking it.
+_IN_FORCE = select(*_TABLE.columns).where(_TABLE.c.thawed_at.is_(None))
 
 
 def in_force(session: Session) -> tuple[Freeze, ...]:
     """Those that nobody thawed; the partial index `uq_freeze_in_force` has exactly them."""
-    rows = session.execute(select(*_TABLE.columns).where(_TABLE.c.thawed_at.is_(None)))
-    return tuple(Freeze(**row) for row in rows.mappings())
+    return tuple(Freeze(**row) for row in session.execute(_IN_FORCE).mappings())
 
 
 def newest(session: Session, *, limit: int) -> tuple[Freeze, ...]:
