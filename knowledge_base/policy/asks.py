@@ -349,8 +349,7 @@ class _Sentence:
         """What only looks negated: "why not send", "if not, send", "can't you send ...?"."""
         if start and self.words[start - 1].text in ("why", "if"):
             return True
-        asks_you = end < len(self.words) and self.words[end].text == "you"
-        return self.is_question and asks_you
+        return self.is_question and self.words[end].text == "you"
 
     def _subject(self, start: int) -> tuple[str | None, bool]:
         """The subject of a verb, and whether it only asks someone else to act ("we ask you to send")."""

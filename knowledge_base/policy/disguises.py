@@ -283,8 +283,8 @@ def _spelled_words() -> frozenset[str]:
 
 def _cheapest(letters: str, words: frozenset[str]) -> tuple[int, list[tuple[int, int, str]]]:
     longest = max(_by_length())
-    costs = [0] + [0] * len(letters)
-    before = [0] * (len(letters) + 1)
+    costs = {0: 0}  # of the letters up to a place, and where their last piece starts
+    before: dict[int, int] = {}
     for end in range(1, len(letters) + 1):
         costs[end], before[end] = costs[end - 1] + _UNKNOWN_LETTER, end - 1
         for start in range(max(0, end - longest), end):
@@ -301,7 +301,7 @@ def _cheapest(letters: str, words: frozenset[str]) -> tuple[int, list[tuple[int,
         else:
             pieces.append((start, end, letters[start:end]))
         end = start
-    return costs[-1], pieces[::-1]
+    return costs[len(letters)], pieces[::-1]
 
 
 @lru_cache(maxsize=_CACHED_WORDS)

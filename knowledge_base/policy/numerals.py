@@ -66,10 +66,10 @@ def runs(words: Sequence[Word]) -> Iterator[Run]:
     for word in words:
         digits = _digits(word.text, starts_run=not numerals)
         if digits:
-            previous = numerals[-1].digits if numerals else ""
-            if factor == 1 and _completes(previous, digits, word.text):
-                digits = previous[:-1] + digits
-                numerals[-1] = Numeral(digits, numerals[-1].start, word.end)
+            last = numerals[-1] if numerals else None
+            if last and factor == 1 and _completes(last.digits, digits, word.text):
+                digits = last.digits[:-1] + digits
+                numerals[-1] = Numeral(digits, last.start, word.end)
             else:
                 numerals.append(Numeral(digits * factor, word.start, word.end))
             is_disguised = is_disguised or factor != 1 or word.text != digits

@@ -86,6 +86,10 @@ class Tests:
         """Whether one of the lines runs while modules are imported and the packs are loaded."""
         return any("" in self.lines[module].get(line, ()) for line in lines)
 
+    def limit(self, name: str) -> None:
+        """Ends this process if the test takes much longer than it does with the unchanged code."""
+        signal.setitimer(signal.ITIMER_PROF, _SLACK * self.seconds.get(name, 0.0) + _SECONDS)
+
     def ordered(self, names: Sequence[str] | set[str]) -> list[str]:
         """Those first that noticed a change lately, then the fastest."""
         return sorted(names, key=lambda n: (n not in self.lately, self.seconds.get(n, 0.0), n))
@@ -106,6 +110,10 @@ def judged(
     # A constant is read wherever the module runs.
     lines = change.lines if change.functions else frozenset(tests.lines[module])
     names = tests.reaching(module, lines)
+    if _keeps_results(module):
+        # What one test made another reads: any test of the module may depend on the line.
+        more = tests.reaching(module, frozenset(tests.lines[module]))
+        names = [*names, *(name for name in more if name not in set(names))]
     outcome, by = SURVIVED, ""
     if names:
         put = _put_code if change.functions else _put_constants
@@ -120,6 +128,12 @@ def judged(
     if by:
         tests.lately = [by, *(name for name in tests.lately if name != by)][:_KILLERS]
     return (SURVIVED if outcome == _CANNOT_SWAP else outcome), by
+
+
+def _keeps_results(module: str) -> bool:
+    name = f"{PACKAGE}.{module.removesuffix('.py')}"
+    held = vars(sys.modules[name]).values()
+    return any(hasattr(each, "cache_clear") and each.__module__ == name for each in held)
 
 
 def survives_unchanged(tests: Tests) -> bool:
@@ -154,6 +168,7 @@ def _in_child(run: Callable[[_Tell], int], writing: int, limit: float) -> int:
         used = int(time.process_time())  # the child goes on counting from its parent's time
         most = used + int(_SLACK * limit) + _SECONDS
         signal.signal(signal.SIGXCPU, signal.SIG_DFL)
+        signal.signal(signal.SIGPROF, signal.SIG_DFL)
         resource.setrlimit(resource.RLIMIT_CPU, (most, most + 1))
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
         code: int = run(lambda name: os.write(writing, name.encode()))
@@ -225,6 +240,7 @@ def _swapped(tests: Tests, is_put: bool, module: str, names: Sequence[str], tell
         return _CANNOT_SWAP
     _forget(module)
     for name in names:
+        tests.limit(name)
         if not passes(tests.items[name]):
             tell(name)
             return NOTICED
@@ -275,6 +291,9 @@ class _Order:
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         known = {item.nodeid: item for item in items if item.nodeid in self.tests.seconds}
         items[:] = [known[name] for name in self.tests.ordered(list(known))]
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        self.tests.limit(nodeid)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:

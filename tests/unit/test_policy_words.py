@@ -307,6 +307,12 @@ WORDS = [
     ('rnail', 'mail'),
     ('phone', 'phone'),
     ('psswrda', 'psswrda'),
+    ('crds', 'crds'),
+    ('zay', 'zay'),
+    ('clelivery', 'delivery'),
+    ('chekk', 'check'),
+    ('cheq', 'check'),
+    ('phorm', 'form'),
     ('rfnda', 'rfnda'),
 ]  # fmt: skip
 
@@ -321,6 +327,8 @@ SEGMENTS = [
     ('pinzz', 'pin zz'),
     ('xqpinzz', 'xq pin zz'),
     ('sendxqyourzz', 'send xq your zz'),
+    ('c1ose', 'close'),
+    ('areaction', 'a reaction'),
 ]  # fmt: skip
 
 CUTS = [
@@ -376,6 +384,7 @@ READ = [
     ('U S A is. b c d', [('us', 'U S', 0, 0), ('a', 'A', 0, 0), ('is', 'is', 0, 0), ('bcd', 'b c d', 1, 1)]),
     ('🅿🅰🆂🆂', [('pass', '🅿🅰🆂🆂', 0, 0)]),
     ('ⓐⓑⓒ', [('abc', 'ⓐⓑⓒ', 0, 0)]),
+    ('🅐🅑🅒', [('abc', '🅐🅑🅒', 0, 0)]),
     ('🄰🄱🄲', [('abc', '🄰🄱🄲', 0, 0)]),
     ('🇦🇧🇨', [('abc', '🇦🇧🇨', 0, 0)]),
     ('🅰🅱🅾', [('abo', '🅰🅱🅾', 0, 0)]),
