@@ -31,6 +31,7 @@ _ABOUT_POLICY = (
     "checks",
     "detectors",
     "engine",
+    "hearing",
     "loader",
     "phrases",
     "places",
@@ -256,7 +257,7 @@ def _inner(code: CodeType) -> Iterator[CodeType]:
 
 def _forget(module: str) -> None:
     """Empties the caches of a module, and of those that keep what it told them."""
-    for name in {module.removesuffix(".py"), "disguises", "reading"}:
+    for name in {module.removesuffix(".py"), "disguises", "reading", "spelling", "hearing"}:
         for value in vars(sys.modules[f"{PACKAGE}.{name}"]).values():
             if hasattr(value, "cache_clear"):
                 value.cache_clear()
