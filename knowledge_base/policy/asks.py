@@ -218,7 +218,7 @@ class _Sentence:
     def phrased(self) -> tuple[int, int] | None:
         """The span of a phrase that asks by itself, unless it is negated or said of somebody else."""
         for start, end in self.lexicon.phrases.spans(self.words):
-            is_excused = self._is_negated(start) or self._is_warned_of(end)
+            is_excused = self._has_safe_place or self._is_negated(start) or self._is_warned_of(end)
             if not is_excused and not self._is_done_by_others(start, True):
                 return self.words[start].start, self.words[end - 1].end
         return None

@@ -159,6 +159,8 @@ ASKING = asks_for(Settings(SETTINGS))
     ('We never ask when were you born.', []),
     ('They ask when were you born.', []),
     ('When were you born is a scam.', []),
+    ('When were you born, in the app.', []),
+    ('When were you born, in the app or here.', ['When were you born']),
     ('Send us your pin is a scam.', []),
     ('A note to send us your pin is not from us.', []),
     ('It is not from us, send us your pin.', ['send us your pin']),
