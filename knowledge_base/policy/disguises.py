@@ -14,7 +14,13 @@ from types import MappingProxyType
 
 import regex
 
-from knowledge_base.policy.lexis import is_ordinary, lookalikes, ordinary_words, vocabulary
+from knowledge_base.policy.lexis import (
+    SHORT_WORDS,
+    is_ordinary,
+    lookalikes,
+    ordinary_words,
+    vocabulary,
+)
 
 # Signs and digits written for letters; a 1 is an l or an i.
 _LEET = str.maketrans("013456789@$!|+€£¥¢§", "oleasgtbgasiltelycs")
@@ -41,6 +47,8 @@ _LONGEST_MISSPELT = 24
 _FEWEST_CONSONANTS = 4  # of a word that is written without its vowels
 _VOWELS = frozenset("aeiou")
 _SHORTEST_REVERSED = 5
+# A one that is rather an i than an l: "j1ra".
+_BETWEEN_CONSONANTS = regex.compile(r"(?<=[^\W\daeiou])[1|!](?=[^\W\daeiou])")
 _NUMBERED = regex.compile(r"(\p{L}{2,})\p{Nd}+")
 # Letters that stand on their heads, by the letters that they are when the page is turned.
 _TURNED = str.maketrans("ɐǝɟƃɥıɾʞןɯɹʇʌʍʎbdpqnumw", "aefghijklmrtvwyqpdbunwm")
@@ -227,7 +235,7 @@ def _unleeted(word: str) -> str:
     is_number = word[0].isdigit() or (
         numbered and is_ordinary(numbered[1]) and not is_ordinary(as_l)
     )
-    return word if is_number else as_l
+    return word if is_number else _BETWEEN_CONSONANTS.sub("i", word).translate(_LEET)
 
 
 def _unleeted_readings(word: str) -> list[str]:
@@ -262,13 +270,25 @@ def segmented(letters: str) -> list[tuple[int, int, str]]:
     letters, as words are short.
     """
     readings = sorted(set(_unleeted_readings(letters)))
-    found = min((_cheapest(reading, _spelled_words()) for reading in readings), key=_first)[1]
+    known = _spelled_words()
+    found = min((_cheapest(reading, known) for reading in readings), key=_first)[1]
     if not any(word in vocabulary() for _, _, word in found):
         return []
     return [
-        (start, end, word if word in _spelled_words() else letters[start:end])
+        (
+            start,
+            end,
+            word if word in known and not _counts(letters, start, end) else letters[start:end],
+        )
         for start, end, word in found
     ]
+
+
+def _counts(letters: str, start: int, end: int) -> bool:
+    """Whether a piece is a digit at the end or beside another, and no letter."""
+    return letters[start:end].isdigit() and (
+        end == len(letters) or letters[start : end + 1].isdigit()
+    )
 
 
 def _first(costs: tuple[int, list[tuple[int, int, str]]]) -> int:
@@ -278,7 +298,11 @@ def _first(costs: tuple[int, list[tuple[int, int, str]]]) -> int:
 @cache
 def _spelled_words() -> frozenset[str]:
     """Words that letters one by one may spell: those of the rules, and longer ordinary ones."""
-    return vocabulary() | {word for word in ordinary_words() if len(word) >= _SHORTEST_CUT - 1}
+    return (
+        vocabulary()
+        | SHORT_WORDS
+        | {word for word in ordinary_words() if len(word) >= _SHORTEST_CUT - 1}
+    )
 
 
 def _cheapest(letters: str, words: frozenset[str]) -> tuple[int, list[tuple[int, int, str]]]:

@@ -10,23 +10,31 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
-from itertools import pairwise
 from types import MappingProxyType
 
 import regex
 
 from knowledge_base.policy.disguises import plain_word
 from knowledge_base.policy.lexis import SHORTHAND, SIGNS, data_lines, is_ordinary, vocabulary
-from knowledge_base.policy.spelling import NEAR, heard_as, unglued_by_frequency
+from knowledge_base.policy.spelling import NEAR, heard_as, swapped, unglued_by_frequency
 from knowledge_base.policy.words import Folded, Word
 
 _UNSURE = "~"
 _MOST_TIGHT = 4  # pieces with signs but no space between them that are one word: "stat-you-tory"
-_SHORTEST_LOOSE = 6  # letters of a word whose two pieces stand apart: "pas wurd"
+_SHORTEST_WHOLE = 6  # letters of pieces that are put together by their sound
+_SHORTEST_PIECE = 3  # letters of each of two pieces with a space between
+_MOST_LOST = 2  # letters that a word may be shorter than its pieces
 _CUT_ENDING = "in"  # of "goin"
 _CACHED_WORDS = 4096
-_NUMBERED = regex.compile(r"([a-z]{2,})([0-9]++)|([0-9]++)([a-z]{4,})")  # "last4", "2factor"
-_NUMBERS = ("no", "one", "two", "three", "four", "five")
+_NUMBERED = regex.compile(
+    r"([a-z]{2,})([0-9]++)|([0-9]++)([a-z]{4,})|([a-z]{3,})(?<to>2)([a-z]++)"
+)
+_STRETCHED = regex.compile(r"(.)\1{2,}+|(.)\2$")
+_REPEATED = regex.compile(r"(.)\1++")
+_SHORTEST_FAR = 5  # letters of a word that may sound like one with another vowel
+
+_NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_COUNTING = frozenset(["at", "by", "first", "last", "level", "no", "number", "of", "page", "top"])
 _COUNTED = "star"  # repeated for a number of them; other signs are repeated to be loud
 
 Tight = Callable[[Word, Word], bool]
@@ -74,9 +82,8 @@ def heard(words: Sequence[Word], text: str, folded: Folded, is_tight: Tight) -> 
     with_signs = _with_signs(words, folded)
     joined = list(_joined(with_signs, is_tight))
     read = [
-        ((word.text,), True) if _is_as_meant(word, before, text) else _read(word.text)
-        for before, word in pairwise([None, *joined])
-        if word
+        ((word.text,), True) if _is_as_meant(at, joined, text) else _read(word.text)
+        for at, word in enumerate(joined)
     ]
     changed = [
         sure for word, (texts, sure) in zip(joined, read, strict=True) if texts != (word.text,)
@@ -133,19 +140,26 @@ def _pieces(words: Sequence[Word], start: int, is_tight: Tight) -> tuple[int, st
     has_scrap = _is_scrap(joined)
     found = 1, joined
     for index in range(start + 1, min(start + _MOST_TIGHT, len(words))):
-        word = words[index]
-        tight = is_tight(words[index - 1], word) and word.start >= words[index - 1].end
-        if word.sentence != words[start].sentence or not (tight or index == start + 1):
+        before, word = words[index - 1 : index + 1]
+        tight = is_tight(before, word) and word.start >= before.end
+        if not tight and (index > start + 1 or not _is_loose(before, word)):
             break
         joined += word.text
         has_scrap = has_scrap or _is_scrap(word.text)
-        if has_scrap and (tight or len(joined) >= _SHORTEST_LOOSE) and (text := _whole(joined)):
-            apart = (read for piece in words[start : index + 1] for read in _read(piece.text)[0])
-            if text != "".join(apart):  # "kard numba" are two words
-                found = index - start + 1, text
+        text = _whole(joined) if has_scrap or (tight and joined in _shorthand()) else ""
+        apart = (read for piece in words[start : index + 1] for read in _read(piece.text)[0])
+        if text and text != "".join(apart):  # "kard numba" are two words
+            found = index - start + 1, text
         if not tight:
             break
     return found
+
+
+def _is_loose(word: Word, after: Word) -> bool:
+    """Whether two words with a space between may be one: "pas wurd", but not "waz heer" nor "kard, numba"."""
+    is_beside = after.start == word.end + 1 and after.clause == word.clause
+    is_long = min(len(word.text), len(after.text)) >= _SHORTEST_PIECE
+    return is_beside and is_long and word.text not in _shorthand()
 
 
 def _is_undone(word: Word, text: str) -> bool:
@@ -154,14 +168,24 @@ def _is_undone(word: Word, text: str) -> bool:
     return written.replace("'", "").replace("’", "") != word.text
 
 
-def _is_as_meant(word: Word, before: Word | None, text: str) -> bool:
-    """Whether a word is written as a name or a code: with a capital inside a sentence, or with a number."""
-    written = text[word.start : word.end]
+def _is_as_meant(at: int, words: Sequence[Word], text: str) -> bool:
+    """Whether a word is a name, with a capital inside a sentence, a code in capitals, or a digit that counts."""
+    word = words[at]
+    before = words[at - 1] if at else None
+    if word.text.isdigit():
+        after = words[at + 1].text if at + 1 < len(words) else ""
+        beside = (before.text if before else "", after)
+        return any(map(_is_number, beside)) or beside[0] in _COUNTING or after.endswith("s")
     if word.text in _shorthand():
         return False
+    written = text[word.start : word.end]
     if not word.text.isalpha():
         return written.isupper()
     return written.istitle() and before is not None and before.sentence == word.sentence
+
+
+def _is_number(text: str) -> bool:
+    return text[:1].isdigit() or text in _NUMBERS
 
 
 @lru_cache(maxsize=_CACHED_WORDS)
@@ -182,26 +206,57 @@ def _whole(joined: str) -> str:
         return joined
     if joined in _shorthand():
         return joined
-    found = heard_as(joined, farthest=NEAR) if len(joined) >= _SHORTEST_LOOSE else ""
-    return found if found in vocabulary() else ""
+    found = heard_as(joined, farthest=NEAR) if len(joined) >= _SHORTEST_WHOLE else ""
+    return found if found in vocabulary() and len(found) >= len(joined) - _MOST_LOST else ""
 
 
 @lru_cache(maxsize=_CACHED_WORDS)
 def _read(text: str) -> tuple[tuple[str, ...], bool]:
     """The words that one stands for, and whether it surely does."""
-    if text in _shorthand():
-        return _shorthand()[text]
-    if numbered := _NUMBERED.fullmatch(text):
-        return tuple(part for part in numbered.groups() if part), True
+    if known := _known(text):
+        return known
+    if parts := _numbered(text):
+        return parts, True
     if not text.isascii() or not text.isalpha() or is_ordinary(text):
         return (text,), True
     if text.endswith(_CUT_ENDING) and is_ordinary(whole := text + "g"):
         return (whole,), True
-    if near := heard_as(text, farthest=NEAR):
+    if is_ordinary(single := _REPEATED.sub(r"\1", text)) and len(single) > _SHORTEST_PIECE:
+        return (single,), True
+    if near := swapped(text) or heard_as(text, farthest=NEAR):
         return (near,), True
     if pieces := unglued_by_frequency(text):
         return tuple(word for piece in pieces for word in _piece(piece)), True
-    return (heard_as(text) or text,), True
+    far = heard_as(text) if len(text) >= _SHORTEST_FAR else ""
+    return (far or text,), True
+
+
+def _known(text: str) -> tuple[tuple[str, ...], bool] | None:
+    """What text speak stands for, also with stretched letters: "plzzz"."""
+    if text in _shorthand():
+        return _shorthand()[text]
+    if is_ordinary(text) or not _STRETCHED.search(text):
+        return None
+    for times in (r"\1\1", r"\1"):
+        short = _REPEATED.sub(times, text)
+        if short in _shorthand():
+            return _shorthand()[short]
+        if is_ordinary(short):
+            return (short,), True
+    return None
+
+
+def _numbered(text: str) -> tuple[str, ...]:
+    """A number and the words it is written with: "last4", "2factor", "delivered2u"."""
+    found = _NUMBERED.fullmatch(text)
+    if not found:
+        return ()
+    parts = [part for part in found.groups() if part]
+    if found["to"]:
+        parts[1] = "to" if parts[2] in _shorthand() else parts[1]
+    return tuple(
+        read for part in parts for read in ((part,) if part.isdigit() else _read(part)[0])
+    )
 
 
 def _piece(text: str) -> tuple[str, ...]:

@@ -40,7 +40,7 @@ _LONGEST_CUT_SIGN = 3  # signs inside a cut word: "pass...word"
 _LETTERS_SPELLED = 3  # "P.I.N." and "c v v" are words; two single letters are not
 
 # Code points of a text that is listened to: replies have at most 139; longer ones are blocked for their length.
-_LONGEST_HEARD = 1000
+LONGEST_HEARD = 400
 
 # Letters drawn as pictures: first code point of a run of 26 from A.
 _PICTURED = (0x1F130, 0x1F150, 0x1F170, 0x1F1E6)  # squared, circled, negative squared, regional
@@ -103,7 +103,7 @@ class Judged:
     @cached_property
     def heard(self) -> Judged | None:
         """The text as it is heard when read aloud; None if that is nothing else, or if the text is too long."""
-        if len(self.text) > _LONGEST_HEARD or self.read_as is not None:
+        if len(self.text) > LONGEST_HEARD or self.read_as is not None:
             return None
         words = heard(self.words, self.text, self.folded, self._is_tight)
         return replace(self, read_as=words) if words else None

@@ -18,6 +18,7 @@ from knowledge_base.policy.lexis import SHORT_WORDS, ordinary_words, vocabulary
 _CACHED_WORDS = 4096
 _LONGEST_HEARD = 20  # letters of a word that is looked for by its sound
 _SHORTEST_HEARD = 3
+_SHORTEST_SWAPPED = 4
 # Sounds by the letters that stand for them; "X" is sh, "C" is ch, "0" is th. Longer spellings come first.
 _SPELT = (
     *(("ssion", "Xun"), ("tion", "Xun"), ("sion", "Xun"), ("cian", "Xun"), ("shun", "Xun")),
@@ -53,7 +54,7 @@ _GLUED_COST = 2.0  # a letter; what costs more is rather a name or a word of ano
 _RUDE = (
     "arse arsed arses ass balls bitch bitches bollocking bollocks bugger cock cocks crap cunt cunts damn dick"
     " dicks fuck fucked fucker fucking fucks gay gays git gits hell knob piss pissed prick pricks pussy shit"
-    " shits shitty shite slag slags slut sluts tit tits tosser twat twats wank wanker wankers whore whores"
+    " shits shitty shite shat slag slags slut sluts tit tits tosser twat twats wank wanker wankers whore whores"
 )
 _NEVER_HEARD = frozenset(_RUDE.split())
 _Sounds = tuple[tuple[str, str], ...]
@@ -128,6 +129,16 @@ def heard_as(word: str, *, farthest: float = FAR) -> str:
     if len(consonants) < _CONSONANTS_ALONE:
         return ""
     return _nearest(heard, _by_consonants().get(consonants, ()), word, farthest)
+
+
+@lru_cache(maxsize=_CACHED_WORDS)
+def swapped(word: str) -> str:
+    """The word of the rules of which two neighbouring letters, not the first, are swapped: "crad"."""
+    for at in range(1, len(word) - 1 if len(word) <= _LONGEST_HEARD else 0):
+        found = word[:at] + word[at + 1] + word[at] + word[at + 2 :]
+        if len(found) >= _SHORTEST_SWAPPED and found in vocabulary() and found not in _NEVER_HEARD:
+            return found
+    return ""
 
 
 def _nearest(heard: str, words: _Sounds, spelt: str, farthest: float) -> str:
