@@ -36,6 +36,7 @@ _ABOUT_POLICY = (
     "phrases",
     "places",
     "reading",
+    "spelling",
     "words",
 )
 TESTS = tuple(

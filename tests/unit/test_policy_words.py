@@ -308,6 +308,7 @@ WORDS = [
     ('phone', 'phone'),
     ('psswrda', 'psswrda'),
     ('crds', 'crds'),
+    ('trnsfr', 'transfer'),
     ('zay', 'zay'),
     ('clelivery', 'delivery'),
     ('chekk', 'check'),
