@@ -6,6 +6,7 @@ The reader is wide on purpose. A needless signal costs a ready answer; a missed 
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -40,8 +41,8 @@ class Signal:
     id: str
     title: str
     reason: str
-    phrases: tuple[regex.Pattern[str], ...]
-    unless: tuple[regex.Pattern[str], ...]
+    phrases: re.Pattern[str]  # any of them
+    unless: tuple[re.Pattern[str], ...]
     must_flag: tuple[str, ...]
     must_pass: tuple[str, ...]
 
@@ -49,7 +50,7 @@ class Signal:
         """Whether it shows in words that `_plain` made."""
         for idiom in self.unless:
             words = idiom.sub(_TAKEN_OUT, words)
-        return any(phrase.search(words) for phrase in self.phrases)
+        return self.phrases.search(words) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +111,8 @@ def _signal(entry: Any, number: int) -> Signal:
         id=entry["id"],
         title=entry["title"],
         reason=entry["reason"],
-        phrases=_compiled(where, _texts(where, entry, "phrases")),
-        unless=_compiled(where, _texts(where, entry, "unless")),
+        phrases=_any_of([_pattern(where, phrase) for phrase in _texts(where, entry, "phrases")]),
+        unless=tuple(_any_of([_pattern(where, p)]) for p in _texts(where, entry, "unless")),
         must_flag=examples["must_flag"],
         must_pass=examples["must_pass"],
     )
@@ -124,23 +125,24 @@ def _texts(where: str, entry: Mapping[str, Any], key: str) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _compiled(where: str, phrases: Iterable[str]) -> tuple[regex.Pattern[str], ...]:
-    return tuple(_pattern(where, phrase) for phrase in phrases)
+def _any_of(patterns: Iterable[str]) -> re.Pattern[str]:
+    """One search for all of them: a search for each takes four times as long, and every message is read."""
+    return re.compile(f" (?:{'|'.join(patterns)})")
 
 
-def _pattern(where: str, phrase: str) -> regex.Pattern[str]:
-    """A phrase over plain words, each of which stands between two spaces (see `_plain`)."""
+def _pattern(where: str, phrase: str) -> str:
+    """A phrase over plain words, each of which stands between two spaces (see `_plain`), without the first."""
     if not _PHRASE.fullmatch(phrase) or phrase.startswith(_GAP) or phrase.endswith(_GAP):
         raise PolicyError(
             f"{where}: {phrase!r} is not a phrase: the head of the file says how to write one"
         )
     parts = [r"(?:\S+ ){0,3}" if word == _GAP else f"{_choice(word)} " for word in phrase.split()]
-    return regex.compile(" " + "".join(parts))
+    return "".join(parts)
 
 
 def _choice(word: str) -> str:
     endings = (
-        regex.escape(option[:-1]) + r"\S*" if option.endswith("*") else regex.escape(option)
+        re.escape(option[:-1]) + r"\S*" if option.endswith("*") else re.escape(option)
         for option in word.split("|")
     )
     return f"(?:{'|'.join(endings)})"

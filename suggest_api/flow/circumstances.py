@@ -299,8 +299,13 @@ def _use_limit(desk: Desk, channel: str, locale: str | None) -> int | None:
     policy = desk.policy
     if policy is None:
         return None
-    there = {rule.pack for rule in policy.rules_for(channel=channel, locale=locale or "en")}
-    return min((limit for pack, limit in USE_LIMITS.items() if pack in there), default=None)
+    limits = (
+        limit
+        for pack, limit in USE_LIMITS.items()
+        if policy.switches.is_on(pack, channel=channel, locale=locale or "en")
+        and any(rule.pack == pack for rule in policy.rules)
+    )
+    return min(limits, default=None)
 
 
 def revision_of(session: Session, revision_id: int | None) -> Revision | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from sqlalchemy.orm import Session
 
 from knowledge_base.policy import Verdict
 from knowledge_base.store import recalls
-from knowledge_base.wording import clean_customer_text, measure
+from knowledge_base.wording import Length, clean_customer_text, measure
 from suggest_api.compliance import service as compliance
 from suggest_api.compliance.model import Circumstances, findings
 from suggest_api.compliance.service import LOCALE as DEFAULT_LOCALE
@@ -43,6 +44,9 @@ ASSISTANT_LIMIT = 1
 # Rankings for one request: a second one when a publication or a recall came between ranking and storing, a
 # third so that two in a row are seen through. After that what still stands is offered.
 MOST_RANKINGS = 3
+MOST_MEASURED = (
+    4096  # drafts whose lengths are kept: most are an approved text that was offered before
+)
 log = get_logger(__name__)
 
 
@@ -258,7 +262,7 @@ def _offer_of(
         rank=rank,
         approved=chosen.approved,
         checked=chosen.checked,
-        length=measure(chosen.checked.text),
+        length=_length(chosen.checked.text),
         build_id=found.build_id,
         encoder_fingerprint=found.encoder_fingerprint,
         score=chosen.candidate.score,
@@ -266,6 +270,11 @@ def _offer_of(
         matched_example=chosen.candidate.matched_example,
         locale=locale,
     )
+
+
+@lru_cache(maxsize=MOST_MEASURED)
+def _length(text: str) -> Length:
+    return measure(text)
 
 
 def _offered(offer: Offer) -> OfferedDraft:
