@@ -116,7 +116,7 @@ def faults(policy: Policy, files: Mapping[str, str], progress: Progress = silent
 def weakenings(before: Policy, after: Policy) -> tuple[Weakening, ...]:
     """What `before` has and `after` has not, rule by rule and pack by pack, each with its own name."""
     rules = {rule.id: rule for rule in after.rules}
-    found = [*_switched_off(before, after)]
+    found = [*_switched_off(before, after), *_doubted(before, after)]
     for old in before.rules:
         new = rules.get(old.id)
         if new is None:
@@ -208,6 +208,13 @@ def _switched_off(before: Policy, after: Policy) -> Iterator[Weakening]:
         if off:
             detail = f"the pack {pack} would be off: {', '.join(off)}"
             yield Weakening(name=f"off:{pack}", detail=detail)
+
+
+def _doubted(before: Policy, after: Policy) -> Iterator[Weakening]:
+    """A block that would become a warning wherever the second reader contradicts it."""
+    for name in sorted(after.switches.second_opinion - before.switches.second_opinion):
+        detail = f"a block of {name} would only warn where the second reader contradicts it"
+        yield Weakening(name=f"second_opinion:{name}", detail=detail)
 
 
 def flags(rule: Rule, text: str, *, channel: str | None = None) -> bool:

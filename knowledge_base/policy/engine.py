@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Set
 from dataclasses import replace
 
 from knowledge_base.policy.model import Finding, Outcome, Policy, Rule, Severity, Verdict
@@ -31,6 +31,10 @@ def judge(
     else:
         judged = Judged(text, channel, template, locale)
         findings = [finding for rule in rules for finding in _apply(rule, judged)]
+        if policy is not None and policy.second_reader is not None:
+            opinion = policy.switches.second_opinion
+            findings = [_weighed(policy.second_reader, opinion, judged, f) for f in findings]
+        # Nobody is asked about what only shows when a text is heard: the reader does not hear it.
         findings += _listen(rules, judged, {finding.rule_id for finding in findings})
         if policy is not None and policy.second_reader is not None:
             findings += _read_again(policy.second_reader, rules, judged, findings)
@@ -48,6 +52,20 @@ def _apply(rule: Rule, judged: Judged) -> Iterable[Finding]:
         return list(rule.judge(judged))
     except Exception as error:
         return [_refusal(ENGINE_ERROR, f"rule {rule.id} failed ({type(error).__name__})")]
+
+
+def _weighed(reader: SecondReader, opinion: Set[str], judged: Judged, finding: Finding) -> Finding:
+    """A block that the reader contradicts, as a warning, where the policy asks for its opinion."""
+    if finding.severity is not Severity.block or not opinion & {finding.rule_id, finding.pack}:
+        return finding
+    try:
+        contradicted = reader.contradicts(judged, finding.rule_id)
+    except Exception:
+        return finding  # it stays a block; that the reader fails is said where it reads for itself
+    if not contradicted:
+        return finding
+    reason = f"{finding.reason}, or only seems to: the second reader takes it to keep this rule"
+    return replace(finding, severity=Severity.warn, reason=reason)
 
 
 def _listen(rules: Iterable[Rule], judged: Judged, told: Collection[str]) -> list[Finding]:

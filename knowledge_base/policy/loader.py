@@ -102,7 +102,7 @@ def read_policy(files: Mapping[str, str]) -> Policy:
     return Policy(
         version=_version(content),
         rules=tuple(rules),
-        switches=read_switches(chosen, names),
+        switches=read_switches(chosen, names, rules={rule.id: rule.pack for rule in rules}),
         second_reader=shipped(),
     )
 

@@ -127,6 +127,8 @@ class Switches:
     packs: Mapping[str, bool] = field(default_factory=dict)
     channels: Mapping[str, Mapping[str, bool]] = field(default_factory=dict)
     locales: Mapping[str, Mapping[str, bool]] = field(default_factory=dict)
+    # Packs and rules whose block becomes a warning where the second reader is sure that the text keeps them.
+    second_opinion: frozenset[str] = frozenset()
 
     def is_on(self, pack: str, *, channel: str, locale: str) -> bool:
         """Whether a pack judges texts for a channel and a locale such as "en" or "en-GB"."""

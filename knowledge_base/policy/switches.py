@@ -11,7 +11,11 @@ from knowledge_base.policy.model import Switches
 
 SWITCHES = "packs.yaml"
 ALWAYS_ON = "core"  # without it, length, characters and links would go unjudged
-_KEYS = frozenset({"format", "brand", "packs", "channels", "locales", "contacts"})
+_KEYS = frozenset(
+    {"format", "brand", "packs", "channels", "locales", "contacts", "second_opinion"}
+)
+# What a wrong pass would do most harm with is never left to a statistic.
+NO_SECOND_OPINION = frozenset({"core", "pci", "vulnerable"})
 # By kind of contact: the detector that lets it pass, and the setting it adds to.
 _CONTACTS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
@@ -22,10 +26,13 @@ _CONTACTS: Mapping[str, tuple[str, str]] = MappingProxyType(
 )
 
 
-def read_switches(settings: Mapping[str, Any] | None, packs: Set[str]) -> Switches:
-    """The switches in `settings`; without a file every pack is on.
+def read_switches(
+    settings: Mapping[str, Any] | None, packs: Set[str], *, rules: Mapping[str, str]
+) -> Switches:
+    """The switches in `settings`; without a file every pack is on. `rules` names the pack of each rule.
 
-    Raises PolicyError for a pack that does not exist or is not named under `packs`, and for switching off core.
+    Raises PolicyError for a pack that does not exist or is not named under `packs`, for switching off
+    core, and for a second opinion on what does not exist or may have none.
     """
     if settings is None:
         return Switches()
@@ -42,7 +49,21 @@ def read_switches(settings: Mapping[str, Any] | None, packs: Set[str]) -> Switch
         packs=chosen,
         channels=_nested(settings.get("channels", {}), packs, "channels"),
         locales=_nested(settings.get("locales", {}), packs, "locales"),
+        second_opinion=_second_opinion(settings.get("second_opinion", []), packs, rules),
     )
+
+
+def _second_opinion(value: Any, packs: Set[str], rules: Mapping[str, str]) -> frozenset[str]:
+    where = f"{SWITCHES}: second_opinion"
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise PolicyError(f"{where} must be a list of packs and rule ids")
+    for name in value:
+        if name not in packs and name not in rules:
+            raise PolicyError(f"{where}: there is no pack or rule {name!r}")
+        if rules.get(name, name) in NO_SECOND_OPINION:
+            never = ", ".join(sorted(NO_SECOND_OPINION))
+            raise PolicyError(f"{where}: {name} cannot have one, as no rule of {never} can")
+    return frozenset(value)
 
 
 def read_contacts(settings: Mapping[str, Any] | None) -> dict[str, dict[str, list[str]]]:

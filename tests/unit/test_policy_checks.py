@@ -102,6 +102,10 @@ def test_a_rule_that_breaks_down_is_named() -> None:
         ),
         ({"packs": switches(core=True, brand=False)}, ["off:brand"]),
         (
+            {"packs": switches(core=True, brand=True) + "second_opinion: [TEAL, brand]\n"},
+            ["second_opinion:TEAL", "second_opinion:brand"],
+        ),
+        (
             {"core": pack("core", rule("RED", "red"), rule("BLUE", "blue"))},
             ["missed:RED", "narrower:RED"],
         ),

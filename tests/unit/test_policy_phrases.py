@@ -230,14 +230,40 @@ def test_switches_are_read_with_the_brand_they_are_for() -> None:
         "channels": {"sms": {"pci": True}},
         "locales": {"de": {"pci": True}},
         "contacts": {},
+        "second_opinion": ["brand", "ID-DOC"],
     }
-    read = read_switches(chosen, {"core", "pci"})
+    chosen["packs"] |= {"brand": True, "privacy": True}
+    rules = {"PCI-ASK": "pci", "ID-DOC": "privacy", "INSULT": "brand"}
+    read = read_switches(chosen, {"core", "pci", "brand", "privacy"}, rules=rules)
     assert read == Switches(
-        "B", {"core": True, "pci": False}, {"sms": {"pci": True}}, {"de": {"pci": True}}
+        "B",
+        {"core": True, "pci": False, "brand": True, "privacy": True},
+        {"sms": {"pci": True}},
+        {"de": {"pci": True}},
+        frozenset({"brand", "ID-DOC"}),
     )
-    few = read_switches({"packs": {"core": True}}, {"core"})
+    few = read_switches({"packs": {"core": True}}, {"core"}, rules={})
     assert few == Switches("", {"core": True})
-    assert read_switches(None, {"core"}) == Switches()
+    assert read_switches(None, {"core"}, rules={}) == Switches()
+
+
+@pytest.mark.parametrize(
+    ("named", "message"),
+    [
+        ("brand", "must be a list of packs and rule ids"),
+        ([1], "must be a list of packs and rule ids"),
+        (["brad"], "there is no pack or rule 'brad'"),
+        (["pci"], "pci cannot have one"),
+        (["PCI-ASK"], "PCI-ASK cannot have one, as no rule of core, pci, vulnerable can"),
+    ],
+)
+def test_a_second_opinion_is_asked_about_packs_and_rules_that_there_are_and_never_about_cards(
+    named: object, message: str
+) -> None:
+    chosen = {"packs": {"core": True, "pci": True, "brand": True}, "second_opinion": named}
+    with pytest.raises(PolicyError, match="packs.yaml: second_opinion") as caught:
+        read_switches(chosen, {"core", "pci", "brand"}, rules={"PCI-ASK": "pci"})
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -247,7 +273,10 @@ def test_switches_are_read_with_the_brand_they_are_for() -> None:
         ({"packs": {}}, "packs.yaml: packs must say true or false for core, pci"),
         (
             {"more": 1},
-            "packs.yaml: unknown key 'more'; known: brand, channels, contacts, format, locales, packs",
+            (
+                "packs.yaml: unknown key 'more'; known: brand, channels, contacts, format, locales,"
+                " packs, second_opinion"
+            ),
         ),
         (
             {"packs": {"core": True, "pci": True}, "channels": []},
@@ -269,7 +298,7 @@ def test_switches_are_read_with_the_brand_they_are_for() -> None:
 )
 def test_what_is_wrong_with_switches_is_said(switches: dict[str, object], message: str) -> None:
     with pytest.raises(PolicyError) as caught:
-        read_switches(switches, {"core", "pci"})
+        read_switches(switches, {"core", "pci"}, rules={})
     assert str(caught.value) == message
 
 

@@ -135,6 +135,83 @@ def test_what_a_rule_has_found_is_not_said_twice() -> None:
     )
 
 
+class _Unmoved(_Sure):
+    """A reader that is sure that every text keeps one rule, and has nothing to say of the others."""
+
+    def __init__(self, rule_id: str) -> None:
+        super().__init__(rule_id)
+        self.threshold = 1.0
+
+    def _scores(self, read: reader_module.Features) -> reader_module.Floats:
+        sure = reader_module.SURE - 0.001
+        return np.array([sure * (rule == self.only) for rule in self.rules], dtype=np.float32)
+
+
+SIDE = "A judge would side with you on the broken chair."
+
+
+def _opinion(reader: reader_module.SecondReader, *names: str) -> Policy:
+    switches = replace(POLICY.switches, second_opinion=frozenset(names))
+    return replace(POLICY, second_reader=reader, switches=switches)
+
+
+@pytest.mark.parametrize("name", ["LEGAL-ADVICE", "legal"])
+def test_a_block_that_the_reader_contradicts_warns_where_its_opinion_is_asked_for(
+    name: str,
+) -> None:
+    reader = _Unmoved("LEGAL-ADVICE")
+    (block,) = _judge(_opinion(reader), SIDE).findings
+    assert (block.rule_id, block.severity) == ("LEGAL-ADVICE", Severity.block)
+    verdict = _judge(_opinion(reader, name), SIDE)
+    assert verdict.outcome is Outcome.warn
+    reason = f"{block.reason}, or only seems to: the second reader takes it to keep this rule"
+    assert verdict.findings == (replace(block, severity=Severity.warn, reason=reason),)
+
+
+def test_a_block_stays_where_the_reader_is_not_sure_enough_or_not_asked() -> None:
+    for policy in (
+        _opinion(_Unmoved("LEGAL-ADVICE"), "brand", "SECRECY"),
+        _opinion(_Unmoved("SECRECY"), "legal"),
+    ):
+        assert _judge(policy, SIDE).outcome is Outcome.block
+
+
+def test_a_block_stays_for_a_fragment_and_for_a_rule_that_the_reader_does_not_know() -> None:
+    fragment = "You have no case."
+    assert _judge(_opinion(_Unmoved("LEGAL-ADVICE"), "legal"), fragment).outcome is Outcome.block
+    links = "Please look at https://elsewhere.example.net/returns for all of the steps."
+    everything = _opinion(_Unmoved("URL-ALLOW"), *{rule.pack for rule in POLICY.rules})
+    assert _judge(everything, links).outcome is Outcome.block
+
+
+def test_a_block_stays_where_it_only_shows_in_what_is_heard() -> None:
+    policy = _opinion(_Unmoved("LEGAL-ADVICE"), "legal")
+    disguised = "Aa juhdge wud syde with u on the brokn chair."
+    assert _judge(policy, SIDE).outcome is Outcome.warn
+    assert _judge(policy, disguised).outcome is Outcome.block
+
+
+def test_a_reader_that_fails_softens_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> bool:
+        raise ValueError
+
+    policy = _opinion(_Unmoved("LEGAL-ADVICE"), "legal")
+    monkeypatch.setattr(reader_module.SecondReader, "contradicts", fail)
+    assert _judge(policy, SIDE).outcome is Outcome.block
+
+
+def test_no_example_of_a_rule_is_let_through_by_the_reader_that_comes_with_it() -> None:
+    for rule in POLICY.rules:
+        if rule.severity is Severity.block:
+            for text in rule.must_flag:
+                found = [
+                    finding
+                    for finding in judge(POLICY, text, channel=rule.examples_channel).findings
+                    if finding.rule_id == rule.id and "second reader" not in finding.reason
+                ]
+                assert all(finding.severity is Severity.block for finding in found), text
+
+
 def test_a_rule_that_is_off_has_no_second_reader() -> None:
     policy = replace(POLICY, second_reader=_Sure("MED-ADVICE"))
     assert _judge(policy, GOOD).findings == ()
