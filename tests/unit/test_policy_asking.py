@@ -126,6 +126,7 @@ ASKING = asks_for(Settings(SETTINGS))
     ('Sign in after you enter your pin and send us a word.', []),
     ('When you use your pin, send us a word.', []),
     ('Use your pin, send us a word.', []),
+    ('When you use pin, send us a word.', []),
     ('Send us a word after you use the pin.', []),
     ('Your pin is needed.', ['pin is needed']),
     ('Your pin really is needed.', ['pin really is needed']),
