@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from knowledge_base.snippet import SnippetContent
@@ -114,3 +115,22 @@ def test_what_is_pulled_between_ranking_and_storing_is_not_offered(
     with unit_of_work.read(desk.engine) as session:
         report = flow.usage_report(session, "stores.hours")
     assert report.offered == 0
+
+
+def test_what_is_frozen_is_asked_once_for_what_is_read_and_again_where_it_is_stored(
+    desk_service: Service,
+) -> None:
+    keys(desk_service.suggest(OPENING))
+    begun: list[list[str]] = []
+
+    def note(_connection: Any, _cursor: Any, sql: str, *_rest: Any) -> None:
+        asked = sql.replace('"', "").split()  # PostgreSQL quotes the name
+        if asked[0] == "SELECT" and ("freeze" in asked or "live_set" in asked):
+            begun[-1].append("freeze" if "freeze" in asked else "live_set")
+
+    engine = desk_service.desk.engine
+    event.listen(engine, "begin", lambda _connection: begun.append([]))
+    event.listen(engine, "before_cursor_execute", note)
+    assert keys(desk_service.suggest(OPENING))[0] == "stores.hours"
+    # The key's transaction, the one that ranks, the one that stores.
+    assert begun == [[], ["freeze", "live_set"], ["live_set", "freeze"]]
