@@ -44,9 +44,8 @@ ASSISTANT_LIMIT = 1
 # Rankings for one request: a second one when a publication or a recall came between ranking and storing, a
 # third so that two in a row are seen through. After that what still stands is offered.
 MOST_RANKINGS = 3
-MOST_MEASURED = (
-    4096  # drafts whose lengths are kept: most are an approved text that was offered before
-)
+# Drafts whose lengths are kept: most are an approved text that was offered before.
+MOST_MEASURED = 4096
 log = get_logger(__name__)
 
 
