@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -141,6 +142,8 @@ def _bm25(
     """The library's matrix of weights, words by documents, as compressed columns."""
     import bm25s
 
+    # It sets itself to DEBUG when it is imported, and other packages give the root logger a handler.
+    logging.getLogger(bm25s.__name__).setLevel(logging.WARNING)
     index = bm25s.BM25(method="lucene", k1=1.5, b=0.75)
     index.index((documents, dict(vocabulary)), show_progress=False, create_empty_token=False)
     scores: Mapping[str, NDArray[np.generic]] = index.scores

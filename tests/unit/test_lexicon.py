@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -43,6 +44,14 @@ def test_the_weights_are_the_librarys() -> None:
         assert found == pytest.approx(index.get_scores([word]), abs=1e-6)
     both = made.scores("aldra warranty", len(DOCUMENTS))
     assert both == pytest.approx(index.get_scores(["aldra", "warranty"]), abs=1e-6)
+
+
+def test_the_library_says_nothing_while_a_build_runs(caplog: pytest.LogCaptureFixture) -> None:
+    chatty = logging.getLogger("bm25s")
+    chatty.setLevel(logging.DEBUG)  # as its import does
+    with caplog.at_level(logging.DEBUG):
+        lexicon(DOCUMENTS)
+    assert [record for record in caplog.records if record.name == "bm25s"] == []
 
 
 def test_rows_of_a_snippet_are_one_document() -> None:
