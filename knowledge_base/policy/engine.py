@@ -30,12 +30,17 @@ def judge(
         findings: list[Finding] = [_refusal(NO_POLICY, "no policy rules are loaded")]
     else:
         judged = Judged(text, channel, template, locale)
-        findings = [finding for rule in rules for finding in _apply(rule, judged)]
+        found = [finding for rule in rules for finding in _apply(rule, judged)]
+        findings = found
         if policy is not None and policy.second_reader is not None:
             opinion = policy.switches.second_opinion
-            findings = [_weighed(policy.second_reader, opinion, judged, f) for f in findings]
-        # Nobody is asked about what only shows when a text is heard: the reader does not hear it.
-        findings += _listen(rules, judged, {finding.rule_id for finding in findings})
+            findings = [_weighed(policy.second_reader, opinion, judged, f) for f in found]
+        # Nobody is asked about what only shows when a text is heard, as the reader does not hear it: there a
+        # rule that was contradicted is tried again, elsewhere in the text.
+        told = {finding.rule_id for finding in findings if finding in found}
+        places = {(finding.rule_id, finding.span) for finding in found}
+        heard = _listen(rules, judged, told)
+        findings = [*findings, *(f for f in heard if (f.rule_id, f.span) not in places)]
         if policy is not None and policy.second_reader is not None:
             findings += _read_again(policy.second_reader, rules, judged, findings)
     return Verdict(

@@ -191,6 +191,16 @@ def test_a_block_stays_where_it_only_shows_in_what_is_heard() -> None:
     assert _judge(policy, disguised).outcome is Outcome.block
 
 
+def test_a_rule_that_was_contradicted_is_tried_again_on_what_is_heard() -> None:
+    policy = _opinion(_Unmoved("LEGAL-ADVICE"), "legal")
+    both = f"{SIDE} Aa juhdge wud syde with u."
+    found = _judge(policy, both).findings
+    assert [(f.rule_id, f.severity.name) for f in found if f.rule_id == "LEGAL-ADVICE"] == [
+        ("LEGAL-ADVICE", "warn"),
+        ("LEGAL-ADVICE", "block"),
+    ]
+
+
 def test_a_reader_that_fails_softens_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> bool:
         raise ValueError
