@@ -31,18 +31,16 @@ def judge(
     else:
         judged = Judged(text, channel, template, locale)
         found = [finding for rule in rules for finding in _apply(rule, judged)]
-        findings = found
-        if policy is not None and policy.second_reader is not None:
-            opinion = policy.switches.second_opinion
-            findings = [_weighed(policy.second_reader, opinion, judged, f) for f in found]
+        reader = None if policy is None else policy.second_reader
+        opinion = frozenset() if policy is None else policy.switches.second_opinion
+        findings = [_weighed(reader, opinion, judged, finding) for finding in found]
         # Nobody is asked about what only shows when a text is heard, as the reader does not hear it: there a
         # rule that was contradicted is tried again, elsewhere in the text.
         told = {finding.rule_id for finding in findings if finding in found}
         places = {(finding.rule_id, finding.span) for finding in found}
         heard = _listen(rules, judged, told)
-        findings = [*findings, *(f for f in heard if (f.rule_id, f.span) not in places)]
-        if policy is not None and policy.second_reader is not None:
-            findings += _read_again(policy.second_reader, rules, judged, findings)
+        findings += [each for each in heard if (each.rule_id, each.span) not in places]
+        findings += _read_again(reader, rules, judged, findings)
     return Verdict(
         outcome=_outcome(findings),
         policy_version="" if policy is None else policy.version,
@@ -59,9 +57,12 @@ def _apply(rule: Rule, judged: Judged) -> Iterable[Finding]:
         return [_refusal(ENGINE_ERROR, f"rule {rule.id} failed ({type(error).__name__})")]
 
 
-def _weighed(reader: SecondReader, opinion: Set[str], judged: Judged, finding: Finding) -> Finding:
+def _weighed(
+    reader: SecondReader | None, opinion: Set[str], judged: Judged, finding: Finding
+) -> Finding:
     """A block that the reader contradicts, as a warning, where the policy asks for its opinion."""
-    if finding.severity is not Severity.block or not opinion & {finding.rule_id, finding.pack}:
+    is_asked = finding.severity is Severity.block and opinion & {finding.rule_id, finding.pack}
+    if reader is None or not is_asked:
         return finding
     try:
         contradicted = reader.contradicts(judged, finding.rule_id)
@@ -96,9 +97,11 @@ def _as_heard(finding: Finding, span: tuple[int, int], heard: Judged) -> Finding
 
 
 def _read_again(
-    reader: SecondReader, rules: Iterable[Rule], judged: Judged, findings: Iterable[Finding]
+    reader: SecondReader | None, rules: Iterable[Rule], judged: Judged, findings: Iterable[Finding]
 ) -> list[Finding]:
     """What the second reader has to say, unless a rule has said it."""
+    if reader is None:
+        return []
     on = {rule.id: rule for rule in rules}
     told = {finding.rule_id for finding in findings}
     try:

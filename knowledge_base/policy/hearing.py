@@ -202,9 +202,7 @@ def _is_scrap(text: str) -> bool:
 @lru_cache(maxsize=_CACHED_WORDS)
 def _whole(joined: str) -> str:
     """The word of the rules that pieces make up, by its letters or its sound."""
-    if joined in vocabulary():
-        return joined
-    if joined in _shorthand():
+    if joined in vocabulary() or joined in _shorthand():
         return joined
     found = heard_as(joined, farthest=NEAR) if len(joined) >= _SHORTEST_WHOLE else ""
     return found if found in vocabulary() and len(found) >= len(joined) - _MOST_LOST else ""

@@ -62,9 +62,8 @@ class Judged:
     channel: str
     template: bool = False
     locale: str = "en"
-    read_as: tuple[Word, ...] | None = (
-        None  # its words, where they are not those of the first reading
-    )
+    # Its words, where they are not those of the first reading.
+    read_as: tuple[Word, ...] | None = None
 
     @cached_property
     def length(self) -> Length:

@@ -74,7 +74,7 @@ _SHORTHAND = MappingProxyType(
 # Of a text that is read at all: shorter ones are fragments, which say too little for a guess ("I have it now.").
 FEWEST_WORDS = 5
 # A score below which it is sure that a text keeps a rule; compliant texts are taught to give -1. Of 1,531 held-out
-# texts that phrases blocked rightly 3 lay below it, of 99 that they blocked wrongly 58 (docs/policy.md).
+# texts that phrases blocked rightly 3 lay below it, of 99 that they blocked wrongly 58 (docs/adr/0013).
 SURE = -0.6
 LONGEST_QUOTE = 90  # code points of the example that a finding shows
 

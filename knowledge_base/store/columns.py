@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from sqlalchemy import DateTime, MetaData, Text, TypeDecorator
+from sqlalchemy import DateTime, MetaData, Table, Text, TypeDecorator
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase
 
@@ -24,6 +24,9 @@ class Base(DeclarativeBase):
     """The one metadata of the knowledge base and the service: one database, one migration history."""
 
     metadata = MetaData(naming_convention=NAMING)
+    if TYPE_CHECKING:
+        # Declared as FromClause; our rows are of tables, never of joins.
+        __table__: ClassVar[Table]
 
 
 class UtcDateTime(TypeDecorator[datetime]):

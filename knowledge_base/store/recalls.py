@@ -7,14 +7,14 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Table, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from knowledge_base.errors import NotFound
 from knowledge_base.store.curation_tables import RecallRow
 from knowledge_base.store.tables import SnippetRow
 
-_TABLE: Table = RecallRow.__table__  # type: ignore[assignment]  # declared as FromClause, is a Table
+_TABLE = RecallRow.__table__
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

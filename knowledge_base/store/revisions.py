@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Table
+from sqlalchemy import Row
 from sqlalchemy import text as sql
 
 from knowledge_base.snippet import Revision, SnippetContent, Status
 from knowledge_base.store.tables import RevisionRow
 
-TABLE: Table = RevisionRow.__table__  # type: ignore[assignment]  # declared as FromClause, is a Table
+TABLE = RevisionRow.__table__
 
 COLUMNS = tuple(TABLE.c[name] for name in (
     "id", "number", "content_hash", "status", "author", "created_at", "submitted_at",

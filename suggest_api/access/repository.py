@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Table, bindparam, delete, select, update
+from sqlalchemy import Row, bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from suggest_api.storage.tables import ApiKeyRow, PersonRoleRow, SessionRow, SignInRow
 
-_API_KEY: Table = ApiKeyRow.__table__  # type: ignore[assignment]  # declared as FromClause, is a Table
+_API_KEY = ApiKeyRow.__table__
 # Made once: every request of the JSON API asks it, and making a statement costs more than asking it.
 _KEY = select(*_API_KEY.columns).where(_API_KEY.c.key_hash == bindparam("key_hash"))
 

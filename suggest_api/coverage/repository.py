@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Table, delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -14,7 +14,7 @@ from suggest_api.coverage.model import PhrasingProposal, ProposalState, Unanswer
 from suggest_api.storage.coverage_tables import PhrasingProposalRow, UnansweredQuestionRow
 from suggest_api.values import Abstention, Use
 
-_QUESTION: Table = UnansweredQuestionRow.__table__  # type: ignore[assignment]  # is a Table
+_QUESTION = UnansweredQuestionRow.__table__
 _ADD = insert(_QUESTION)  # made once: a third of all requests store a question
 _PROPOSAL = PhrasingProposalRow.__table__
 _COLUMNS = tuple(c for c in _PROPOSAL.columns if c.name != "phrasing_key")

@@ -9,7 +9,6 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     RowMapping,
-    Table,
     Text,
     and_,
     case,
@@ -31,8 +30,8 @@ from suggest_api.drafts.model import OPEN, Draft, DraftState
 from suggest_api.storage.tables import DraftRow, DraftUnrecordedRow
 from suggest_api.values import Use
 
-_TABLE: Table = DraftRow.__table__  # type: ignore[assignment]  # declared as FromClause, is a Table
-_UNRECORDED: Table = DraftUnrecordedRow.__table__  # type: ignore[assignment]  # likewise
+_TABLE = DraftRow.__table__
+_UNRECORDED = DraftUnrecordedRow.__table__
 # Made once: every request that is answered stores its drafts with them.
 _ADD, _ADD_UNRECORDED = insert(_TABLE), insert(_UNRECORDED)
 _TAKEN = (DraftState.EDITED, DraftState.ACCEPTED, DraftState.SENT)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Table, insert, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from knowledge_base.store.curation_tables import FreezeRow, ReviewPathRow
@@ -14,7 +14,7 @@ from knowledge_base.store.revisions import LIVE
 from knowledge_base.store.revisions import TABLE as REVISION
 from suggest_api.values import Freeze
 
-_TABLE: Table = FreezeRow.__table__  # type: ignore[assignment]  # declared as FromClause, is a Table
+_TABLE = FreezeRow.__table__
 # Made once: every request asks it, and making a statement costs more than asking it.
 _IN_FORCE = select(*_TABLE.columns).where(_TABLE.c.thawed_at.is_(None))
 

@@ -322,7 +322,7 @@ class TestEveryField:
         return sqlite_engine
 
     def test_every_changed_field_of_the_proof_breaks_its_seal(self, owner: Owner) -> None:
-        table: Table = DraftRow.__table__  # type: ignore[assignment]  # declared as FromClause, is a Table
+        table = DraftRow.__table__
         with owner.unguarded() as connection:
             proof = owner.row(connection, table)["proof"]
         places = list(leaves(proof))
@@ -343,7 +343,7 @@ class TestEveryField:
                     verdict_on(owner.look(connection), part, f"{other}")
 
     def test_every_changed_field_of_the_final_verdict_is_noticed(self, owner: Owner) -> None:
-        table: Table = DraftRow.__table__  # type: ignore[assignment]  # as above
+        table = DraftRow.__table__
         with owner.unguarded() as connection:
             verdict = owner.row(connection, table)["final_verdict"]
         assert verdict["drift"]["changed"] == ["a number"]
@@ -394,7 +394,7 @@ class TestEveryField:
             "reply.queue",
             "draft.sent",
         ]
-        table: Table = AuditRow.__table__  # type: ignore[assignment]  # as above
+        table = AuditRow.__table__
         for entry in entries:
             changes: list[dict[str, Any]] = [
                 {column.name: value}
@@ -443,7 +443,7 @@ def test_a_decision_that_nobody_recorded_is_noticed(waiting: Parts) -> None:
 def test_what_was_offered_is_held_by_the_chain_although_nobody_decided(waiting: Parts) -> None:
     draft = offer(waiting)
     owner, part = Owner(waiting, draft), "proof (audit)"
-    table: Table = DraftRow.__table__  # type: ignore[assignment]  # as above
+    table = DraftRow.__table__
     with owner.unguarded() as connection:
         proof = owner.row(connection, table)["proof"]
         report = owner.look(connection)
