@@ -102,7 +102,7 @@ def asks_for(settings: Settings) -> Detector:
         objects = _sentences_with(lexicon.objects, judged)
         phrases = _sentences_with(lexicon.phrases, judged)
         if not objects and not phrases:
-            return
+            return  # for speed alone: no sentence would be looked at
         mentioned = False
         for number, group in groupby(judged.words, key=lambda word: word.sentence):
             if number not in objects and number not in phrases and not mentioned:
@@ -256,7 +256,7 @@ class _Sentence:
         return any(word.text in self.lexicon.anaphors for word in self.words[end : end + 2])
 
     def _is_excused(self, start: int, end: int, is_giving: bool) -> bool:
-        if end < len(self.words) and self.words[end].text in self.lexicon.indirect:
+        if self.words[end].text in self.lexicon.indirect:
             return True  # "tell us if your password works"
         if self.lexicon.no_asking.end_at(self.words, start):
             return True
@@ -272,13 +272,10 @@ class _Sentence:
 
     def _is_other_infinitive(self, end: int) -> bool:
         """ "We need to reset your password": a verb follows that does not ask."""
-        after = [word.text for word in self.words[end : end + 3]]
-        if after[:1] == ["you"]:
-            after = after[1:]
-        if after[:1] != ["to"] or len(after) == 1:
+        if self.words[end].text != "to":
             return False
-        known = self.lexicon.asking_infinitives
-        return after[1] not in known and end + 1 not in {start for start, _, _ in self._verbs}
+        is_asking = self.words[end + 1].text in self.lexicon.asking_infinitives
+        return not is_asking and end + 1 not in {start for start, _, _ in self._verbs}
 
     def _defines(self, start: int, end: int) -> bool:
         """ "What is a one-time code?" explains, "what is your code?" asks."""
@@ -300,21 +297,18 @@ class _Sentence:
         for start, end in self.objects:
             for index in range(end, min(end + 3, len(self.words))):
                 stop = self.lexicon.needed.end_at(self.words, index)
-                if not stop or self._is_negated(start) or self._is_handled(start):
-                    continue
-                if self._purposes and self._purposes[-1] >= stop:
-                    continue
-                return self.words[start].start, self.words[stop - 1].end
+                is_for = bool(self._purposes) and self._purposes[-1] >= stop
+                is_excused = is_for or self._is_negated(start) or self._is_handled(start)
+                if stop and not is_excused:
+                    return self.words[start].start, self.words[stop - 1].end
         return None
 
     def _which(self) -> tuple[int, int] | None:
         """ "Which PIN do you use?": a question word right before an object."""
         for start, end in self.objects if self.is_question else ():
-            before = self.words[max(start - 2, 0) : start]
-            if before and before[0].text in self.lexicon.which and not self._has_safe_place:
-                return before[0].start, self.words[end - 1].end
-            if len(before) > 1 and before[1].text in self.lexicon.which:
-                return before[1].start, self.words[end - 1].end
+            for word in self.words[max(start - 2, 0) : start]:
+                if word.text in self.lexicon.which and not self._has_safe_place:
+                    return word.start, self.words[end - 1].end
         return None
 
     def _is_done_by_others(self, start: int, is_giving: bool) -> bool:
@@ -329,20 +323,13 @@ class _Sentence:
         return subject in self.lexicon.others
 
     def _is_negated(self, start: int) -> bool:
-        index = start
-        for _ in range(_LONGEST_WALK):
+        for index in reversed(range(start + 1)[-_LONGEST_WALK:]):
             if index in self._negated_ends:
                 return not self._is_no_negation(self._negated_ends[index], index)
-            if index == 0:
+            before = index - 1
+            passes = before in self._verb_words or before in self._object_words
+            if not (passes or self.words[before].text in self.lexicon.transparent):
                 return False
-            index -= 1
-            word = self.words[index].text
-            passes = index in self._verb_words or index in self._object_words
-            if not (passes or word in self.lexicon.transparent):
-                # The word may be the last of a negation of several words, or the negation itself.
-                return index + 1 in self._negated_ends and not self._is_no_negation(
-                    self._negated_ends[index + 1], index + 1
-                )
         return False
 
     def _is_no_negation(self, start: int, end: int) -> bool:
