@@ -16,7 +16,9 @@ REAL_WORDS, ORDINARY, SHORTHAND, SIGNS = (
 )
 DATA_FILES = (CONFUSABLES, EMOJI, VOCABULARY, REAL_WORDS, ORDINARY, SHORTHAND, SIGNS)
 _CACHED_WORDS = 4096
-_ENDINGS = ("s", "es", "ed", "ing", "ly", "er", "ers", "y", "ness", "less")
+_ENDINGS = ("s", "ly", "ness", "less")
+# A stem may lose its e before these, or double its last letter: "sizing", "stopped".
+_JOINING_ENDINGS = ("es", "ed", "ing", "er", "ers", "y")
 _SHORTEST_STEM = 3
 # Ordinary words of one and two letters.
 _SHORT = "a i u am an as at be by do go he hi id if im in is it me my no of oh ok on or so to up ur us we"
@@ -77,16 +79,17 @@ def is_ordinary(word: str) -> bool:
 
 def _stems(word: str) -> Iterator[str]:
     """What is left of a word without a regular ending: "stopp" and "stop" of "stopped"."""
-    for ending in _ENDINGS:
-        if len(word) > len(ending) + _SHORTEST_STEM - 1 and word.endswith(ending):
-            stem = word[: -len(ending)]
-            yield stem
-            if ending[0] in "eiy":
-                yield stem + "e"
-                if stem[-1] == stem[-2]:
-                    yield stem[:-1]
-            if stem[-1] == "i":
-                yield stem[:-1] + "y"
+    for ending in (*_ENDINGS, *_JOINING_ENDINGS):
+        stem = word.removesuffix(ending)
+        if stem == word or len(stem) < _SHORTEST_STEM:
+            continue
+        yield stem
+        if ending in _JOINING_ENDINGS:
+            yield stem + "e"
+            if stem[-1] == stem[-2]:
+                yield stem[:-1]
+        if stem.endswith("i"):
+            yield stem[:-1] + "y"
 
 
 @cache

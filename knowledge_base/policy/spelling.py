@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache, lru_cache
+from itertools import accumulate
 from types import MappingProxyType
 
 import regex
@@ -16,16 +17,16 @@ import regex
 from knowledge_base.policy.lexis import SHORT_WORDS, ordinary_words, vocabulary
 
 _CACHED_WORDS = 4096
-_LONGEST_HEARD = 20  # letters of a word that is looked for by its sound
+_LONGEST_HEARD = 20  # letters of a word that is looked for
 _SHORTEST_HEARD = 3
 _SHORTEST_SWAPPED = 4
-# Sounds by the letters that stand for them; "X" is sh, "C" is ch, "0" is th. Longer spellings come first.
+# Sounds by the letters that stand for them; "S" is sh, "C" is ch, "0" is th. Longer spellings come first.
 _SPELT = (
-    *(("ssion", "Xun"), ("tion", "Xun"), ("sion", "Xun"), ("cian", "Xun"), ("shun", "Xun")),
-    *(("tch", "C"), ("sch", "sk"), ("ch", "C"), ("sh", "X"), ("th", "0"), ("ph", "f")),
-    *(("tience", "Xuns"), ("cious", "Xs"), ("tious", "Xs"), ("cial", "Xl"), ("tial", "Xl")),
-    *(("ture", "Ca"), ("dge", "g"), ("dg", "g"), ("ck", "k"), ("qu", "kw"), ("q", "k")),
-    *(("ough", "o"), ("augh", "o"), ("igh", "y"), ("gh", "g"), ("wh", "w"), ("x", "ks")),
+    *(("tion", "Sun"), ("sion", "Sun"), ("cian", "Sun"), ("shun", "Sun")),
+    *(("tch", "C"), ("sch", "sk"), ("ch", "C"), ("sh", "S"), ("th", "0"), ("ph", "f")),
+    *(("cious", "Ss"), ("tious", "Ss"), ("cial", "Sl"), ("tial", "Sl")),
+    *(("dg", "g"), ("ck", "k"), ("qu", "kw"), ("q", "k")),
+    *(("ough", "o"), ("augh", "o"), ("igh", "i"), ("x", "ks")),
     *(("ce", "se"), ("ci", "si"), ("cy", "sy"), ("c", "k"), ("j", "g"), ("z", "s")),
     *(("gue", "ge"), ("gui", "gi"), ("mb", "m"), ("wr", "r"), ("kn", "n")),
     *(("ee", "i"), ("ea", "i"), ("ie", "i"), ("ei", "i"), ("oo", "u"), ("ou", "u")),
@@ -46,7 +47,7 @@ _A_VOWEL = 0.7  # a vowel for a vowel, or a vowel more or less: they are what is
 _VOWEL_LETTERS = "aeiou"
 _SPELLING_COUNTS = 0.3  # of a letter that differs, against one of a sound
 _MOST_FREQUENT = 4000  # ordinary words that a spelling may sound like, beside those of the rules
-_SHORTEST_GLUED, _LONGEST_GLUED, _LONGEST_PIECE = 5, 139, 16  # letters
+_SHORTEST_GLUED, _LONGEST_GLUED = 5, 139  # letters of words that are written as one
 _SHORT_COST = 4.5
 _RANK_OFFSET = 20  # the most frequent words are no better than others of their kind
 _GLUED_COST = 2.0  # a letter; what costs more is rather a name or a word of another language
@@ -134,9 +135,11 @@ def heard_as(word: str, *, farthest: float = FAR) -> str:
 @lru_cache(maxsize=_CACHED_WORDS)
 def swapped(word: str) -> str:
     """The word of the rules of which two neighbouring letters, not the first, are swapped: "crad"."""
-    for at in range(1, len(word) - 1 if len(word) <= _LONGEST_HEARD else 0):
+    if not _SHORTEST_SWAPPED <= len(word) <= _LONGEST_HEARD:
+        return ""
+    for at in range(1, len(word) - 1):
         found = word[:at] + word[at + 1] + word[at] + word[at + 2 :]
-        if len(found) >= _SHORTEST_SWAPPED and found in vocabulary() and found not in _NEVER_HEARD:
+        if found in vocabulary() and found not in _NEVER_HEARD:
             return found
     return ""
 
@@ -157,18 +160,19 @@ def _nearest(heard: str, words: _Sounds, spelt: str, farthest: float) -> str:
 
 def distance(one: str, other: str) -> float:
     """How many letters must be changed, vowels counting for less. Both are single words, so it is bounded."""
-    row = [0.0]
-    for letter in other:
-        row.append(row[-1] + (_A_VOWEL if letter in _VOWEL_LETTERS else 1.0))
+    weights = [_weight(letter) for letter in other]
+    row = [0.0, *accumulate(weights)]
     for a in one:
-        removed = _A_VOWEL if a in _VOWEL_LETTERS else 1.0
-        previous, row[0] = row[0], row[0] + removed
-        for j, b in enumerate(other, 1):
-            added = _A_VOWEL if b in _VOWEL_LETTERS else 1.0
-            changed = previous + (0.0 if a == b else max(added, removed))
-            previous = row[j]
-            row[j] = min(changed, row[j] + removed, row[j - 1] + added)
+        before, removed = row, _weight(a)
+        row = [before[0] + removed]
+        for at, (b, added) in enumerate(zip(other, weights, strict=True)):
+            changed = before[at] + (0.0 if a == b else max(added, removed))
+            row.append(min(changed, before[at + 1] + removed, row[at] + added))
     return row[-1]
+
+
+def _weight(letter: str) -> float:
+    return _A_VOWEL if letter in _VOWEL_LETTERS else 1.0
 
 
 @lru_cache(maxsize=_CACHED_WORDS)
@@ -176,28 +180,27 @@ def unglued_by_frequency(word: str) -> tuple[str, ...]:
     """The ordinary words that are written as one, the most frequent ones that cover it; nothing if none do."""
     if not _SHORTEST_GLUED <= len(word) <= _LONGEST_GLUED:
         return ()
-    costs, starts = [0.0], [0]
+    known = _costs()
+    costs, lasts = [0.0], list[str]()  # of the words up to a letter, and the last of them
     for end in range(1, len(word) + 1):
-        best, at = math.inf, end - 1
-        for start in range(max(0, end - _LONGEST_PIECE), end):
-            cost = costs[start] + _piece_cost(word[start:end])
-            if cost < best:
-                best, at = cost, start
-        costs.append(best)
-        starts.append(at)
+        pieces = (word[start:end] for start in range(end)[-_LONGEST_HEARD:])
+        found = [(costs[-len(piece)] + known[piece], piece) for piece in pieces if piece in known]
+        cost, last = min(found, default=(math.inf, word))
+        costs.append(cost)
+        lasts.append(last)
     if costs[-1] > _GLUED_COST * len(word):
         return ()
-    pieces: list[str] = []
+    words: list[str] = []
     end = len(word)
     while end:
-        pieces.append(word[starts[end] : end])
-        end = starts[end]
-    return tuple(reversed(pieces))
+        words.append(lasts[end - 1])
+        end -= len(words[-1])
+    return tuple(reversed(words))
 
 
-def _piece_cost(piece: str) -> float:
-    """What a piece costs: the less frequent, the more; rank k of a language comes about once in k words (Zipf)."""
-    if len(piece) < _SHORTEST_HEARD:
-        return _SHORT_COST if piece in SHORT_WORDS else math.inf
-    rank = _ranks().get(piece)
-    return math.inf if rank is None else math.log(rank + _RANK_OFFSET)
+@cache
+def _costs() -> Mapping[str, float]:
+    """What a word costs: the less frequent, the more; rank k of a language comes about once in k words (Zipf)."""
+    long = (word for word in _ranks() if len(word) >= _SHORTEST_HEARD)
+    costs = {word: math.log(_ranks()[word] + _RANK_OFFSET) for word in long}
+    return MappingProxyType({**costs, **dict.fromkeys(SHORT_WORDS, _SHORT_COST)})

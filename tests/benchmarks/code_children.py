@@ -32,6 +32,7 @@ _ABOUT_POLICY = (
     "detectors",
     "engine",
     "hearing",
+    "lexis",
     "loader",
     "phrases",
     "places",

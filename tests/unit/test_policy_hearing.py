@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 
 from knowledge_base.policy import Judged, Outcome, judge
 from knowledge_base.policy.disguises import plain_word
-from knowledge_base.policy.lexis import is_ordinary
 from knowledge_base.policy.reading import LONGEST_HEARD
-from knowledge_base.policy.spelling import distance, heard_as, sound, unglued_by_frequency
 from tests.starter_policy import starter_policy
 
 POLICY = starter_policy()
@@ -75,52 +73,6 @@ def test_what_is_heard(text: str, read: str) -> None:
 )
 def test_ordinary_texts_are_heard_as_they_are_read(text: str) -> None:
     assert Judged(text, "generic").heard is None
-
-
-@pytest.mark.parametrize(
-    ("spelt", "word"),
-    [
-        *(("fotograf", "photograph"), ("garantee", "guarantee"), ("kredit", "credit")),
-        *(
-            ("fizzical", "physical"),
-            ("lisence", "licence"),
-            ("wurks", "works"),
-            ("nashunal", "national"),
-        ),
-        *(("xqzvbt", ""), ("zz", ""), ("a" * 60, "")),
-    ],
-)
-def test_the_word_that_a_spelling_sounds_like(spelt: str, word: str) -> None:
-    assert heard_as(spelt) == word
-
-
-def test_rude_words_are_not_heard_in_a_slip() -> None:
-    assert heard_as("sheat") not in ("shit", "shite")
-    assert _heard("the excel sheat").split()[-1] not in ("shit", "shite")
-
-
-def test_a_word_sounds_like_itself_and_distances_are_those_of_edits() -> None:
-    assert sound("phone") == sound("fone")
-    assert sound("cent") == sound("sent")
-    assert distance("same", "same") == 0
-    assert distance("card", "carb") == 1
-    assert distance("card", "cord") == distance("cord", "card") < 1
-    assert distance("", "abc") == pytest.approx(2.7)
-
-
-@pytest.mark.parametrize(
-    ("glued", "pieces"),
-    [
-        ("asksomebodyelse", ("ask", "somebody", "else")),
-        ("whichbankisit", ("which", "bank", "is", "it")),
-        ("siobhan", ()),
-        ("mlxqzrtv", ()),
-        ("noon", ()),
-    ],
-)
-def test_words_written_as_one(glued: str, pieces: tuple[str, ...]) -> None:
-    found = unglued_by_frequency(glued)
-    assert found == (pieces or found[:0]) or is_ordinary(glued)
 
 
 @pytest.mark.parametrize(
