@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from knowledge_base.policy.detectors import Detector, Hit, Settings
+from knowledge_base.policy.detectors import Detector, Hit, Settings, Worded
 from knowledge_base.policy.disguises import plain_word
-from knowledge_base.policy.phrases import PhraseTable
+from knowledge_base.policy.phrases import PhraseTable, needs_of
 from knowledge_base.policy.reading import Judged, Word
 
 _LONGEST_WALK = 16  # words looked at before a verb for a negation or a subject
@@ -113,13 +113,11 @@ def asks_for(settings: Settings) -> Detector:
             if span is not None:
                 yield Hit(span)
 
-    return detect
+    return Worded(detect, needs_of(lexicon.objects, lexicon.phrases))
 
 
 def _sentences_with(table: PhraseTable, judged: Judged) -> set[int]:
     """The sentences in which a phrase of the table begins."""
-    if not table.may_match(judged.vocabulary):
-        return set()
     spans = table.spans(judged.words, judged.vocabulary)
     return {judged.words[start].sentence for start, _ in spans}
 
@@ -172,23 +170,27 @@ class _Sentence:
         self.words = words
         self.is_question = is_question
         self.lexicon = lexicon
-        self.objects = [span for span in lexicon.objects.spans(words) if self._is_object(*span)]
+        vocabulary = frozenset(word.text for word in words)
+
+        def spans(table: PhraseTable) -> list[tuple[int, int]]:
+            return table.spans(words, vocabulary)
+
+        self.objects = [span for span in spans(lexicon.objects) if self._is_object(*span)]
         self._object_ends = dict(self.objects)
         self._object_words = {i for start, end in self.objects for i in range(start, end)}
-        negations = lexicon.negations.spans(words)
-        self._negated_ends = {end: start for start, end in negations}
-        gives = [(start, end, True) for start, end in lexicon.give.spans(words)]
-        needs = [(start, end, False) for start, end in lexicon.need.spans(words)]
+        self._negated_ends = {end: start for start, end in spans(lexicon.negations)}
+        gives = [(start, end, True) for start, end in spans(lexicon.give)]
+        needs = [(start, end, False) for start, end in spans(lexicon.need)]
         # Asked of every verb, so found once: otherwise many verbs would take quadratic time.
-        away = {i for start, end in lexicon.elsewhere.spans(words) for i in range(start, end)}
+        away = {i for start, end in spans(lexicon.elsewhere) for i in range(start, end)}
         is_directed = any(
             word.text in lexicon.towards_us and i not in away for i, word in enumerate(words)
         )
-        self._has_safe_place = not is_directed and bool(lexicon.safe_places.spans(words))
-        self._warnings = [start for start, _ in lexicon.warnings.spans(words)]
-        self._purposes = [start for start, _ in lexicon.needed_for.spans(words)]
+        self._has_safe_place = not is_directed and bool(spans(lexicon.safe_places))
+        self._warnings = [start for start, _ in spans(lexicon.warnings)]
+        self._purposes = [start for start, _ in spans(lexicon.needed_for)]
         if is_directed:
-            gives += [(start, end, True) for start, end in lexicon.enter.spans(words)]
+            gives += [(start, end, True) for start, end in spans(lexicon.enter)]
         self._verbs = sorted(gives + needs)
         self._verb_words = {i for start, end, _ in self._verbs for i in range(start, end)}
 

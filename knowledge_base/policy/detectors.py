@@ -25,6 +25,17 @@ Detector = Callable[[Judged], Iterator[Hit]]
 Factory = Callable[["Settings"], Detector]
 
 
+@dataclass(frozen=True, slots=True)
+class Worded:
+    """A detector that finds nothing in a text without one of the words that it `needs`; None: in any text."""
+
+    detect: Detector
+    needs: frozenset[str] | None
+
+    def __call__(self, judged: Judged) -> Iterator[Hit]:
+        return self.detect(judged)
+
+
 class SettingsError(Exception):
     """A rule's settings are not what its detector needs; the loader adds file and rule."""
 

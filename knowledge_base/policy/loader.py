@@ -15,7 +15,7 @@ from typing import Any
 from knowledge_base.errors import PolicyError
 from knowledge_base.policy.asks import asks_for
 from knowledge_base.policy.cards import card_number
-from knowledge_base.policy.detectors import Detector, Factory, Settings, SettingsError
+from knowledge_base.policy.detectors import Detector, Factory, Settings, SettingsError, Worded
 from knowledge_base.policy.hearing import prepare
 from knowledge_base.policy.lexis import DATA_FILES
 from knowledge_base.policy.links import allowed_links
@@ -195,11 +195,15 @@ def _assembled(
 ) -> Rule:
     rule_id, reason, mend = words["id"], words["reason"], words["mend"]
 
+    needs = detector.needs if isinstance(detector, Worded) else None
+
     def judge(judged: Judged) -> Iterable[Finding]:
-        for hit in detector(judged):
-            yield Finding(
-                rule_id, severity, hit.span, hit.reason or reason, hit.mend or mend, pack
-            )
+        if needs is not None and needs.isdisjoint(judged.vocabulary):  # for speed alone
+            return ()
+        return (
+            Finding(rule_id, severity, hit.span, hit.reason or reason, hit.mend or mend, pack)
+            for hit in detector(judged)
+        )
 
     must_flag, must_pass = examples
     return Rule(

@@ -10,14 +10,16 @@ words.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 
 import regex
 
 from knowledge_base.policy.detectors import SettingsError
 from knowledge_base.policy.disguises import plain_word
+from knowledge_base.policy.lexis import SHORT_WORDS, ordinary_words
 from knowledge_base.policy.reading import Word
 
 NUMBER = "#"
@@ -112,6 +114,10 @@ class _Element:
             return True
         return self.is_number and is_number(text)
 
+    def fitting(self, texts: frozenset[str]) -> Iterable[str]:
+        """Those of the texts that fit."""
+        return filter(self.fits, texts) if self.is_number else texts & (self.words or frozenset())
+
 
 Sets = Mapping[str, Iterable[str]]
 _Phrase = tuple[_Element, ...]
@@ -138,9 +144,9 @@ def forms(word: str) -> frozenset[str]:
     return frozenset(found)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Candidate:
-    """A phrase, and sets of words of each of which one must be in a text for it to match."""
+    """A phrase, and sets of words of each of which one must be in a text for it to match, the rarest first."""
 
     phrase: _Phrase
     needs: tuple[frozenset[str], ...]
@@ -149,7 +155,7 @@ class _Candidate:
 
 
 class PhraseTable:
-    """Phrases found by their first word."""
+    """Phrases found by their first word; in a whole text only those of which it has a word of the rarest place."""
 
     def __init__(
         self,
@@ -162,9 +168,11 @@ class PhraseTable:
         self._stops = stops
         self._by_first: dict[str, list[_Candidate]] = {}
         self._numbers_first: list[_Candidate] = []
+        self._by_rarest: dict[str, list[_Candidate]] = {}
+        self._without_words: list[_Candidate] = []
         for text in (alternative for phrase in phrases for alternative in _ungrouped(phrase)):
             self._add(text, sets or {})
-        self._firsts = frozenset(self._by_first)
+        self._rarest = frozenset(self._by_rarest)
 
     def _add(self, text: str, sets: Sets) -> None:
         begins, ends = text.startswith(f"{BEGINS} "), text.endswith(f" {ENDS}")
@@ -175,29 +183,23 @@ class PhraseTable:
                 self._by_first.setdefault(word, []).append(candidate)
             if phrase[0].is_number:
                 self._numbers_first.append(candidate)
+            for word in candidate.needs[0] if candidate.needs else ():
+                self._by_rarest.setdefault(word, []).append(candidate)
+            if not candidate.needs:
+                self._without_words.append(candidate)
 
-    def may_match(self, vocabulary: frozenset[str]) -> bool:
-        """A quick no when not even a first word is there."""
-        return bool(self._numbers_first) or not self._firsts.isdisjoint(vocabulary)
+    @property
+    def needs(self) -> frozenset[str] | None:
+        """Words of which a text must have one for a phrase to match; None if numbers alone may match."""
+        return None if self._without_words else self._rarest
 
-    def end_at(
-        self, words: Sequence[Word], index: int, vocabulary: frozenset[str] | None = None
-    ) -> int:
-        """End of the longest phrase that starts at `index`, or 0; `vocabulary` are all words of the text."""
+    def end_at(self, words: Sequence[Word], index: int) -> int:
+        """End of the longest phrase that starts at `index`, or 0."""
         text = words[index].text
         candidates = self._by_first.get(text, ())
         if self._numbers_first and is_number(text):
             candidates = [*candidates, *self._numbers_first]
-        best = 0
-        for candidate in candidates:
-            if vocabulary is not None and any(map(vocabulary.isdisjoint, candidate.needs)):
-                continue
-            if candidate.begins and not _begins_clause(words, index):
-                continue
-            end = self._match(words, index, candidate.phrase, 0)
-            if end > best and not (candidate.ends and not _ends_clause(words, end)):
-                best = end
-        return best
+        return self._longest(words, index, candidates)
 
     def spans(
         self,
@@ -206,16 +208,44 @@ class PhraseTable:
         *,
         overlapping: bool = False,
     ) -> list[tuple[int, int]]:
-        """The longest phrase at each place, leftmost first; without overlap unless `overlapping`."""
-        found = []
+        """The longest phrase at each place, leftmost first; without overlap unless `overlapping`.
+
+        `vocabulary` are all words of the text, and perhaps more.
+        """
+        found: list[tuple[int, int]] = []
+        if vocabulary is None:
+            vocabulary = frozenset(word.text for word in words)
+        candidates = self._possible(vocabulary)
         after = 0
-        for index, word in enumerate(words):
-            if index < after or (word.text not in self._firsts and not self._numbers_first):
+        for index, word in enumerate(words) if candidates else ():
+            if index < after or word.text not in candidates:
                 continue
-            if end := self.end_at(words, index, vocabulary):
+            if end := self._longest(words, index, candidates[word.text]):
                 found.append((index, end))
                 after = index if overlapping else end
         return found
+
+    def _possible(self, vocabulary: frozenset[str]) -> Mapping[str, Collection[_Candidate]]:
+        """By their first word: the phrases of which a text with these words has all that must be there."""
+        found: dict[str, list[_Candidate]] = {}
+        rarest = self._rarest & vocabulary
+        for candidate in {*self._without_words, *(c for w in rarest for c in self._by_rarest[w])}:
+            if any(map(vocabulary.isdisjoint, candidate.needs)):
+                continue
+            for word in candidate.phrase[0].fitting(vocabulary):
+                found.setdefault(word, []).append(candidate)
+        return found
+
+    def _longest(self, words: Sequence[Word], index: int, candidates: Iterable[_Candidate]) -> int:
+        """End of the longest of these phrases that starts at `index`, or 0."""
+        best = 0
+        for candidate in candidates:
+            if candidate.begins and not _begins_clause(words, index):
+                continue
+            end = self._match(words, index, candidate.phrase, 0)
+            if end > best and not (candidate.ends and not _ends_clause(words, end)):
+                best = end
+        return best
 
     def _match(self, words: Sequence[Word], index: int, phrase: _Phrase, position: int) -> int:
         """End of the phrase's longest match in one sentence from `position` on, 0 if there is none."""
@@ -251,10 +281,31 @@ class PhraseTable:
         return min(index + longest, len(words) - 1)
 
 
+def needs_of(*tables: PhraseTable) -> frozenset[str] | None:
+    """Words of which a text must have one for a phrase of any table to match; None if it need not."""
+    found: frozenset[str] = frozenset()
+    for table in tables:
+        if table.needs is None:
+            return None
+        found |= table.needs
+    return found
+
+
 def _needs(phrase: _Phrase) -> tuple[frozenset[str], ...]:
-    """The words of all places behind the first that must be there, fewest first: they rule out most texts."""
-    needed = (e.words for e in phrase[1:] if e.words and not (e.is_number or e.is_optional))
-    return tuple(sorted(needed, key=len))
+    """The words of all places that must be there, the rarest first: they rule out most texts."""
+    needed = (e.words for e in phrase if e.words and not (e.is_number or e.is_optional))
+    return tuple(sorted(needed, key=_frequency))
+
+
+def _frequency(words: Iterable[str]) -> float:
+    return sum(_frequencies().get(word, 0.0) for word in words)
+
+
+@cache
+def _frequencies() -> Mapping[str, float]:
+    """How often ordinary words come, roughly: rank k of a language about once in k words (Zipf)."""
+    ranks = {word: 1 / rank for rank, word in enumerate(ordinary_words(), 1)}
+    return MappingProxyType({**ranks, **dict.fromkeys(SHORT_WORDS, 1.0)})  # they are not listed
 
 
 def _begins_clause(words: Sequence[Word], index: int) -> bool:

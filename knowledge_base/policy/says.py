@@ -6,9 +6,9 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from knowledge_base.policy.detectors import Detector, Hit, Settings
+from knowledge_base.policy.detectors import Detector, Hit, Settings, Worded
 from knowledge_base.policy.disguises import plain_word
-from knowledge_base.policy.phrases import PhraseTable
+from knowledge_base.policy.phrases import PhraseTable, needs_of
 from knowledge_base.policy.reading import Judged, Word
 
 _LONGEST_WALK = 8  # words looked at before a phrase for a negation
@@ -76,17 +76,14 @@ def says(settings: Settings) -> Detector:
 
     def detect(judged: Judged) -> Iterator[Hit]:
         words, vocabulary = judged.words, judged.vocabulary
-        found: list[_Place] = []
-        if lexicon.phrases.may_match(vocabulary):
-            spans = lexicon.phrases.spans(words, vocabulary, overlapping=True)
-            found = [(start, end, (start,)) for start, end in spans]
+        spans = lexicon.phrases.spans(words, vocabulary, overlapping=True)
+        found: list[_Place] = [(start, end, (start,)) for start, end in spans]
         for tables in lexicon.together:
-            if all(table.may_match(vocabulary) for table in tables):  # for speed alone
-                found += _together(words, vocabulary, tables, lexicon.stops)
+            found += _together(words, vocabulary, tables, lexicon.stops)
         if found:
             yield from _hits(judged, lexicon, sorted(found))
 
-    return detect
+    return Worded(detect, needs_of(lexicon.phrases, *(tables[0] for tables in lexicon.together)))
 
 
 def _words(settings: Settings, key: str) -> frozenset[str]:
@@ -103,7 +100,8 @@ def _together(
     stops: frozenset[str],
 ) -> list[_Place]:
     """Where all parts stand near each other in one sentence, with no word of `stops` between them."""
-    first, *others = (table.spans(words, vocabulary) for table in tables)
+    first = tables[0].spans(words, vocabulary)
+    others = [table.spans(words, vocabulary) for table in tables[1:]] if first else []
     places: list[_Place] = []
     for span in first:
         chosen = [span]

@@ -11,7 +11,7 @@ from knowledge_base.policy.cards import card_number
 from knowledge_base.policy.detectors import Settings, SettingsError
 from knowledge_base.policy.disguises import cut_word, plain_word, segmented
 from knowledge_base.policy.numerals import runs
-from knowledge_base.policy.phrases import PhraseTable, forms, is_number
+from knowledge_base.policy.phrases import PhraseTable, forms, is_number, needs_of
 from knowledge_base.policy.reading import Word
 from knowledge_base.policy.says import says
 
@@ -568,11 +568,13 @@ def test_numbers_and_number_words_are_numbers() -> None:
     assert not any(is_number(word) for word in ("h4", "to", "red"))
 
 
-def test_a_table_says_no_quickly_and_never_wrongly() -> None:
-    table = PhraseTable(["red blue"])
-    assert table.may_match(frozenset({"red"}))
-    assert not table.may_match(frozenset({"blue"}))
-    assert PhraseTable(["# blue"]).may_match(frozenset())
+def test_a_text_needs_a_word_of_the_rarest_place_of_a_phrase() -> None:
+    table = PhraseTable(["the shop? is|was amethyst|opal", "# the parcel", "card"])
+    assert table.needs == {"amethyst", "opal", "parcel", "card"}
+    assert PhraseTable([]).needs == frozenset()
+    assert PhraseTable(["card", "# #"]).needs is None
+    assert needs_of(table, PhraseTable(["pin"])) == {*(table.needs or ()), "pin"}
+    assert needs_of(table, PhraseTable(["#"])) is None
 
 
 def test_overlapping_phrases_are_told_when_asked_for() -> None:
