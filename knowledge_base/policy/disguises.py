@@ -10,6 +10,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
+from itertools import product
 from types import MappingProxyType
 
 import regex
@@ -43,7 +44,7 @@ _SOUND_ALIKE = (
 )
 _SHORTEST_SOUND = 4  # letters of a word that is looked for behind such a spelling
 _SHORTEST_MISSPELT = 6  # letters of a word that one slip of a key may hide
-_LONGEST_MISSPELT = 24
+_LONGEST_MISSPELT = 24  # for speed alone: no known word is that long
 _FEWEST_CONSONANTS = 4  # of a word that is written without its vowels
 _VOWELS = frozenset("aeiou")
 _SHORTEST_REVERSED = 5
@@ -145,7 +146,7 @@ def _plain(word: str) -> str:
         word = "".join(c for c in decomposed if not unicodedata.combining(c))
         word = word.translate(lookalikes())
     word = word.replace("'", "").replace("’", "")
-    if word.isalpha() or word.isdigit():
+    if word.isalpha():  # for speed alone: without signs there is nothing to undo but what follows
         return _unstretched(word)
     if any(character.isalpha() for character in word):
         return _unleeted(word)
@@ -155,12 +156,14 @@ def _plain(word: str) -> str:
 _plain_cached = lru_cache(maxsize=_CACHED_WORDS)(_plain)
 
 
-def _turned(word: str) -> str:
+def _turned(word: str) -> str | None:
     """ "pɹoʍssɐd": the known word that is read when the page is turned around."""
-    if word.isascii() or sum(letter in _TURNED_ONLY for letter in word) < _FEWEST_TURNED:
-        return ""
+    if word.isascii():  # for speed alone: such a word has no turned letter
+        return None
+    if sum(letter in _TURNED_ONLY for letter in word) < _FEWEST_TURNED:
+        return None
     turned = word[::-1].translate(_TURNED)
-    return turned if turned in vocabulary() else ""
+    return turned if turned in vocabulary() else None
 
 
 def _unstretched(word: str) -> str:
@@ -175,29 +178,29 @@ def _unstretched(word: str) -> str:
     return _sounded(word) or _misspelt(word) or word
 
 
-def _sounded(word: str) -> str:
+def _sounded(word: str) -> str | None:
     """ "passvvord", "phuck": letters written for others, if that gives a known word."""
     for written, meant in _SOUND_ALIKE:
         if written in word and len(word) >= _SHORTEST_SOUND:
             read = word.replace(written, meant)
             if read in vocabulary():
                 return read
-    return ""
+    return None
 
 
-def _misspelt(word: str) -> str:
+def _misspelt(word: str) -> str | None:
     """ "pasword", "passwrod", "psswrd", "drowssap": the known word that one slip, no vowels or turning hide."""
-    if not _FEWEST_CONSONANTS <= len(word) <= _LONGEST_MISSPELT:
-        return ""
+    if len(word) > _LONGEST_MISSPELT:  # for speed alone
+        return None
     if len(word) >= _SHORTEST_REVERSED and word[::-1] in vocabulary():
         return word[::-1]
-    if _VOWELS.isdisjoint(word[1:]) and word in _by_consonants():
+    if word in _by_consonants():
         return _by_consonants()[word]
-    for rest in (word, *_without_one(word)) if len(word) >= _SHORTEST_MISSPELT - 1 else ():
+    for rest in (word, *_without_one(word)):
         for known in _by_deletion().get(rest, ()):
             if _is_one_slip(word, known):
                 return known
-    return ""
+    return None
 
 
 def _is_one_slip(word: str, known: str) -> bool:
@@ -216,7 +219,8 @@ def _is_one_slip(word: str, known: str) -> bool:
 
 
 def _unleeted(word: str) -> str:
-    if any(mask in word for mask in _MASKS) and (unmasked := _unmasked(word)):
+    is_masked = any(mask in word for mask in _MASKS)  # for speed alone: only then one fits
+    if is_masked and (unmasked := _unmasked(word)):
         return unmasked
     if word[0] == "$" and word[1:2].isdigit():
         return word[1:]
@@ -242,15 +246,15 @@ def _unleeted_readings(word: str) -> list[str]:
     """Every way to read the signs and digits in a word as letters."""
     unsure = [i for i, character in enumerate(word) if character in _L_OR_I][:_MOST_UNSURE]
     readings = []
-    for choice in range(2 ** len(unsure)):
+    for chosen in product("li", repeat=len(unsure)):
         letters = list(word)
-        for bit, place in enumerate(unsure):
-            letters[place] = "li"[choice >> bit & 1]
+        for place, letter in zip(reversed(unsure), chosen, strict=True):
+            letters[place] = letter
         readings.append("".join(letters).translate(_LEET))
     return readings
 
 
-def _unmasked(word: str) -> str:
+def _unmasked(word: str) -> str | None:
     """ "p***word": the one known word that fits, or nothing."""
     candidates = [
         known
@@ -260,7 +264,7 @@ def _unmasked(word: str) -> str:
     rude = [known for known in candidates if known in _RUDE]
     candidates = rude or candidates
     shown = len(word) - sum(word.count(mask) for mask in _MASKS)
-    return candidates[0] if len(candidates) == 1 and shown > 1 else ""
+    return candidates[0] if len(candidates) == 1 and shown > 1 else None
 
 
 def segmented(letters: str) -> list[tuple[int, int, str]]:
@@ -275,20 +279,11 @@ def segmented(letters: str) -> list[tuple[int, int, str]]:
     if not any(word in vocabulary() for _, _, word in found):
         return []
     return [
-        (
-            start,
-            end,
-            word if word in known and not _counts(letters, start, end) else letters[start:end],
-        )
+        (start, end, word if word in known and not counts else letters[start:end])
         for start, end, word in found
+        # A digit at the end or before another counts and is no letter.
+        for counts in (letters[start : end + 1].isdigit(),)
     ]
-
-
-def _counts(letters: str, start: int, end: int) -> bool:
-    """Whether a piece is a digit at the end or beside another, and no letter."""
-    return letters[start:end].isdigit() and (
-        end == len(letters) or letters[start : end + 1].isdigit()
-    )
 
 
 def _first(costs: tuple[int, list[tuple[int, int, str]]]) -> int:
@@ -364,6 +359,4 @@ def cut_word(texts: Sequence[str], start: int, is_tight: Callable[[int], bool]) 
         shortest = _SHORTEST_TIGHT if all_tight else _SHORTEST_CUT
         if len(joined) >= shortest and (has_scrap or all_tight) and joined in vocabulary():
             best = count
-        if len(joined) > _LONGEST_CACHED:
-            break
     return best

@@ -9,7 +9,7 @@ import pytest
 from knowledge_base.policy import Judged
 from knowledge_base.policy.cards import card_number
 from knowledge_base.policy.detectors import Settings, SettingsError
-from knowledge_base.policy.disguises import cut_word, plain_word, segmented
+from knowledge_base.policy.disguises import cut_word, plain_word, segmented, unglued
 from knowledge_base.policy.numerals import runs
 from knowledge_base.policy.phrases import PhraseTable, forms, is_number, needs_of
 from knowledge_base.policy.reading import Word
@@ -315,6 +315,16 @@ WORDS = [
     ('cheq', 'check'),
     ('phorm', 'form'),
     ('rfnda', 'rfnda'),
+    ('j1ra', 'jira'),
+    ('$5off', '5off'),
+    ('psxsword', 'psxsword'),
+    ('tnega', 'agent'),
+    ('knab', 'knab'),
+    ('ʞuɐq', 'bank'),
+    ('ʎnq', 'ʎnq'),
+    ('ɐɯɐ', 'ama'),
+    ('piiin', 'pin'),
+    ('meee', 'meee'),
 ]  # fmt: skip
 
 SEGMENTS = [
@@ -330,6 +340,14 @@ SEGMENTS = [
     ('sendxqyourzz', 'send xq your zz'),
     ('c1ose', 'close'),
     ('areaction', 'a reaction'),
+    ('pin1', 'pin 1'),
+    ('pin12send', 'pin 1 2 send'),
+    ('1pin', 'i pin'),
+    ('send1pin', 'send i pin'),
+    ('sendacidaged', 'send acid aged'),
+    ('sendeeleke', 'send eeleke'),
+    ('nowepay', 'no we pay'),
+    ('refundibank', 'refund i bank'),
 ]  # fmt: skip
 
 CUTS = [
@@ -733,6 +751,32 @@ def test_a_masked_word_is_the_rude_one_even_if_others_fit(masked: str, meant: st
 )
 def test_words_written_as_one_are_read_apart_by_a_small_one_among_them(text: str) -> None:
     assert len(Judged(text, "generic").words) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("wehaveit", 3),
+        ("wesayit", 0),
+        ("thepassword", 0),
+        ("havecardpin", 0),
+        ("wehavexqxpin", 0),
+        ("iwehavepin", 4),
+        ("weihavepin", 0),
+        ("wehavepini", 0),
+        ("i" + "wehaveyourpin" * 3, 13),
+        ("my" + "wehaveyourpin" * 3, 0),
+        ("wehaveit9", 0),
+        ("wehaveité", 0),
+    ],
+)
+def test_words_written_as_one_are_many_and_known_and_none_inside_is_a_letter(
+    text: str, words: int
+) -> None:
+    pieces = unglued(text)
+    assert len(pieces) == words
+    assert "".join(word for _, _, word in pieces) == (text if words else "")
+    assert isinstance(pieces, tuple)
 
 
 def test_a_word_too_long_for_the_cache_is_read_as_well() -> None:
