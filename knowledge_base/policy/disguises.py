@@ -20,6 +20,7 @@ from knowledge_base.policy.lexis import (
     is_ordinary,
     lookalikes,
     ordinary_words,
+    squeezed,
     vocabulary,
 )
 
@@ -56,7 +57,6 @@ _TURNED = str.maketrans("ɐǝɟƃɥıɾʞןɯɹʇʌʍʎbdpqnumw", "aefghijklmrtv
 _TURNED_ONLY = frozenset("ɐǝɟƃɥɾʞןɯɹʇʌʍʎ")
 _FEWEST_TURNED = 2
 _STRETCHED = regex.compile(r"(.)\1{2,}+")
-_REPEATED = regex.compile(r"(.)\1++")
 _SHORTEST_STRETCHED = 3  # letters; "aaa" and "ooo" are no stretched words
 _MASKS = "*#"
 # Words whose letters are masked so often that they are meant when nothing else decides.
@@ -126,7 +126,7 @@ def _by_length() -> Mapping[int, tuple[str, ...]]:
 def _by_squeezed() -> Mapping[str, str]:
     """Words of the vocabulary by their letters with none repeated: "password" by "pasword"."""
     words = (word for word in sorted(vocabulary()) if len(word) >= _SHORTEST_STRETCHED)
-    return MappingProxyType({_REPEATED.sub(r"\1", word): word for word in words})
+    return MappingProxyType({squeezed(word): word for word in words})
 
 
 def plain_word(word: str) -> str:
@@ -171,8 +171,7 @@ def _unstretched(word: str) -> str:
     if not word.isalpha() or word in vocabulary() or not word.isascii():
         return word
     if _STRETCHED.search(word) is not None:
-        squeezed: str = _REPEATED.sub(r"\1", word)
-        return _by_squeezed().get(squeezed, word)
+        return _by_squeezed().get(squeezed(word), word)
     if is_ordinary(word):
         return word
     return _sounded(word) or _misspelt(word) or word

@@ -7,6 +7,8 @@ from functools import cache, lru_cache
 from importlib import resources
 from types import MappingProxyType
 
+import regex
+
 CONFUSABLES, EMOJI, VOCABULARY = "confusables.txt", "emoji.txt", "vocabulary.txt"
 REAL_WORDS, ORDINARY, SHORTHAND, SIGNS = (
     "real_words.txt",
@@ -20,6 +22,7 @@ _ENDINGS = ("s", "ly", "ness", "less")
 # A stem may lose its e before these, or double its last letter: "sizing", "stopped".
 _JOINING_ENDINGS = ("es", "ed", "ing", "er", "ers", "y")
 _SHORTEST_STEM = 3
+_REPEATED = regex.compile(r"(.)\1++")
 # Ordinary words of one and two letters.
 _SHORT = "a i u am an as at be by do go he hi id if im in is it me my no of oh ok on or so to up ur us we"
 SHORT_WORDS = frozenset(_SHORT.split())
@@ -90,6 +93,11 @@ def _stems(word: str) -> Iterator[str]:
                 yield stem[:-1]
         if stem.endswith("i"):
             yield stem[:-1] + "y"
+
+
+def squeezed(word: str, *, most: int = 1) -> str:
+    """A word with no letter more than `most` times in a row."""
+    return _REPEATED.sub(r"\1" * most, word)
 
 
 @cache

@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 import regex
 
-from knowledge_base.policy.lexis import SHORT_WORDS, ordinary_words, vocabulary
+from knowledge_base.policy.lexis import SHORT_WORDS, ordinary_words, squeezed, vocabulary
 
 _CACHED_WORDS = 4096
 _LONGEST_HEARD = 20  # letters of a word that is looked for
@@ -35,7 +35,6 @@ _SPELT = (
 )
 _SOUND_OF = MappingProxyType(dict(_SPELT))
 _SPELLING = regex.compile("|".join(spelt for spelt, _ in _SPELT))
-_DOUBLED = regex.compile(r"(.)\1++")
 _SILENT_H = regex.compile(r"(?<=.)h")
 _LAST_R = regex.compile(r"[aeiou]r$|[ou]re$|[au]h$|(?<=[^aeiou])r$")  # "number" ends as "numba"
 _LAST_E = regex.compile(r"(?<=[^aeiou])e(?=s?$)")
@@ -72,11 +71,11 @@ def _ranks() -> Mapping[str, int]:
 
 def sound(word: str) -> str:
     """How a word of lower-case ASCII letters sounds, roughly: "kwestion" and "question" are the same."""
-    heard = _DOUBLED.sub(r"\1", word) if len(word) > _SHORTEST_HEARD else word
+    heard = squeezed(word) if len(word) > _SHORTEST_HEARD else word
     heard = _LAST_R.sub("a", heard)
     heard = _SPELLING.sub(_sound_of, _LAST_E.sub("", heard))
     heard = _SILENT_H.sub("", heard)
-    return _DOUBLED.sub(r"\1", heard)
+    return squeezed(heard)
 
 
 def _sound_of(match: regex.Match[str]) -> str:
