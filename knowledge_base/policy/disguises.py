@@ -353,9 +353,17 @@ def cut_word(texts: Sequence[str], start: int, is_tight: Callable[[int], bool]) 
     for count in range(2, min(_MOST_PIECES, len(texts) - start) + 1):
         piece = texts[start + count - 1]
         joined += piece
+        if joined not in _beginnings():
+            break  # nor will it be a word with what follows
         has_scrap = has_scrap or piece not in vocabulary()
         all_tight = all_tight and is_tight(start + count - 1)
         shortest = _SHORTEST_TIGHT if all_tight else _SHORTEST_CUT
         if len(joined) >= shortest and (has_scrap or all_tight) and joined in vocabulary():
             best = count
     return best
+
+
+@cache
+def _beginnings() -> frozenset[str]:
+    """What the words of the vocabulary begin with: letters that are none of these begin no word."""
+    return frozenset(word[:end] for word in vocabulary() for end in range(1, len(word) + 1))

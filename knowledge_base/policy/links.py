@@ -80,10 +80,12 @@ def _unseen(text: str, seen: list[tuple[int, int]]) -> Iterator[Hit]:
 def _undisguised(folded: Folded) -> Folded:
     """The folded text with disguised dots and schemes written plainly."""
     text = folded.text.replace(_IDEOGRAPHIC_DOT, ".")
+    dots = [*_DEFANGED.finditer(text), *_SPOKEN.finditer(text)]
+    if not dots:
+        return Folded(text, folded.origins)  # for speed alone: most texts
     pieces: list[str] = []
     origins: list[int] = []
     position = 0
-    dots = [*_DEFANGED.finditer(text), *_SPOKEN.finditer(text)]
     for match in sorted(dots, key=lambda found: found.start()):
         if match.start() < position:
             continue
@@ -102,9 +104,10 @@ def _addresses(
     """Every address: start, end, and why it is refused ("" when it is allowed)."""
     for chunk in _CHUNK.finditer(text):
         start, end = chunk.span()
-        if bare := bare_scheme.search(text, start, end):
+        has_scheme = ":" in chunk.group()
+        if has_scheme and (bare := bare_scheme.search(text, start, end)):
             yield start, end, f"uses {bare.group()} and not https"
-        elif scheme := _SCHEME.search(text, start, end):
+        elif has_scheme and (scheme := _SCHEME.search(text, start, end)):
             reason = _with_scheme(text, scheme.end(), end, scheme.group(), hosts)
             yield scheme.start(), _trimmed(text, scheme.start(), end), reason
         elif "." in chunk.group():

@@ -73,7 +73,8 @@ def links_in(text: str) -> tuple[tuple[int, int], ...]:
     found: list[tuple[int, int]] = []
     position = 0  # end of the last match; a URL needs one more character before it
     for match in _HOST_RUN.finditer(text):
-        if match.end() <= position or "." not in match.group():
+        # A full stop at the end is no dot of a host.
+        if match.end() <= position or "." not in match.group().rstrip("."):
             continue
         run = _Run.cut(text, match.start(), match.end())
         while position < run.end:
