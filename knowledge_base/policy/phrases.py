@@ -10,9 +10,11 @@ words.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from types import MappingProxyType
 
 import regex
@@ -193,6 +195,10 @@ class PhraseTable:
         """Words of which a text must have one for a phrase to match; None if numbers alone may match."""
         return None if self._without_words else self._rarest
 
+    def may_match(self, vocabulary: frozenset[str]) -> bool:
+        """A quick no for a text with these words."""
+        return self.needs is None or not self.needs.isdisjoint(vocabulary)
+
     def end_at(self, words: Sequence[Word], index: int) -> int:
         """End of the longest phrase that starts at `index`, or 0."""
         text = words[index].text
@@ -227,13 +233,13 @@ class PhraseTable:
 
     def _possible(self, vocabulary: frozenset[str]) -> Mapping[str, Collection[_Candidate]]:
         """By their first word: the phrases of which a text with these words has all that must be there."""
-        found: dict[str, list[_Candidate]] = {}
-        rarest = self._rarest & vocabulary
-        for candidate in {*self._without_words, *(c for w in rarest for c in self._by_rarest[w])}:
+        found: dict[str, set[_Candidate]] = {}
+        by_rarest = [self._by_rarest[word] for word in self._rarest & vocabulary]
+        for candidate in chain(self._without_words, *by_rarest):
             if any(map(vocabulary.isdisjoint, candidate.needs)):
                 continue
             for word in candidate.phrase[0].fitting(vocabulary):
-                found.setdefault(word, []).append(candidate)
+                found.setdefault(word, set()).add(candidate)
         return found
 
     def _longest(self, words: Sequence[Word], index: int, candidates: Iterable[_Candidate]) -> int:
@@ -289,6 +295,13 @@ def needs_of(*tables: PhraseTable) -> frozenset[str] | None:
             return None
         found |= table.needs
     return found
+
+
+def rarest(tables: Iterable[PhraseTable]) -> PhraseTable:
+    """The table whose phrases texts have the words for least often."""
+    return min(
+        tables, key=lambda table: math.inf if table.needs is None else _frequency(table.needs)
+    )
 
 
 def _needs(phrase: _Phrase) -> tuple[frozenset[str], ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from knowledge_base.policy.detectors import Detector, Hit, Settings, Worded
 from knowledge_base.policy.disguises import plain_word
-from knowledge_base.policy.phrases import PhraseTable, needs_of
+from knowledge_base.policy.phrases import PhraseTable, needs_of, rarest
 from knowledge_base.policy.reading import Judged, Word
 
 _LONGEST_WALK = 8  # words looked at before a phrase for a negation
@@ -79,11 +79,12 @@ def says(settings: Settings) -> Detector:
         spans = lexicon.phrases.spans(words, vocabulary, overlapping=True)
         found: list[_Place] = [(start, end, (start,)) for start, end in spans]
         for tables in lexicon.together:
-            found += _together(words, vocabulary, tables, lexicon.stops)
+            if all(table.may_match(vocabulary) for table in tables):  # for speed alone
+                found += _together(words, vocabulary, tables, lexicon.stops)
         if found:
             yield from _hits(judged, lexicon, sorted(found))
 
-    return Worded(detect, needs_of(lexicon.phrases, *(tables[0] for tables in lexicon.together)))
+    return Worded(detect, needs_of(lexicon.phrases, *map(rarest, lexicon.together)))
 
 
 def _words(settings: Settings, key: str) -> frozenset[str]:
@@ -100,8 +101,7 @@ def _together(
     stops: frozenset[str],
 ) -> list[_Place]:
     """Where all parts stand near each other in one sentence, with no word of `stops` between them."""
-    first = tables[0].spans(words, vocabulary)
-    others = [table.spans(words, vocabulary) for table in tables[1:]] if first else []
+    first, *others = (table.spans(words, vocabulary) for table in tables)
     places: list[_Place] = []
     for span in first:
         chosen = [span]

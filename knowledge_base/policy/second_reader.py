@@ -12,7 +12,7 @@ import io
 import json
 import math
 import zlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import resources
@@ -38,6 +38,7 @@ SPELLING = (3, 4, 5)  # letters of the pieces of a word, its two edges included
 _LONGEST_CACHED = 32  # code points; longer "words" are hostile and would only fill the cache
 _LONGEST_SPELT = 64  # code points of a word that are cut into pieces
 _CACHED_WORDS = 8192
+_CACHED_TEXTS = 8  # those being judged: a text is asked about for each of its findings
 _LONGEST_NUMBER = 4  # digits by which numbers are told apart: a year from an order number
 # Odd multipliers (Knuth's, and those of xxHash) by which the hashes of neighbouring words are mixed.
 _FIRST, _SECOND, _THIRD = 2654435761, 2246822519, 3266489917
@@ -83,14 +84,20 @@ LONGEST_QUOTE = 90  # code points of the example that a finding shows
 class Features:
     """The rows of a text: of its words and runs of words, and of the pieces that each token is spelt with.
 
-    `owners` are the tokens that each row of `runs` begins at; `words` is the word each token is of, -1 for the
-    end of a sentence.
+    `words` is the word each token is of, -1 for the end of a sentence.
     """
 
     runs: Places
-    owners: Places
     tokens: tuple[str, ...]
     words: tuple[int, ...]
+
+    @property
+    def owners(self) -> Places:
+        """The tokens that each row of `runs` begins at."""
+        import numpy as np
+
+        length = len(self.tokens)
+        return np.concatenate([np.arange(length)] * 2 + [np.arange(length - 1)] * 2)
 
 
 def features(judged: Judged) -> Features:
@@ -107,9 +114,7 @@ def features(judged: Judged) -> Features:
         pairs[:-1] * _FIRST + known[2:] * _SECOND + _TRIPLE,
     )
     runs = (np.concatenate(parts) & _MASK) >> _SHIFT
-    length = len(tokens)
-    owners = np.concatenate([np.arange(length), np.arange(length), *(np.arange(length - 1),) * 2])
-    return Features(runs.astype(np.int64), owners, tokens, words)
+    return Features(runs.astype(np.int64), tokens, words)
 
 
 def _tokens(judged: Judged) -> tuple[tuple[str, ...], tuple[int, ...]]:
@@ -172,12 +177,17 @@ class SecondReader:
         self.threshold = threshold
         self.examples = examples
         self.sha256 = sha256
+        self._seen = lru_cache(maxsize=_CACHED_TEXTS)(self._see)
         self._spelt = lru_cache(maxsize=_CACHED_WORDS)(self._spelling)
         self._known_words = cache(self._words_of_examples)
 
     def scores(self, judged: Judged) -> Floats:
         """How much the text reads like breaking each of `rules` (shape [rules]); compliant texts are below 0."""
-        return self._scores(features(judged))
+        return self._seen(judged)[1]
+
+    def _see(self, judged: Judged) -> tuple[Features, Floats]:
+        read = features(judged)
+        return read, self._scores(read)
 
     def _scores(self, read: Features) -> Floats:
         import numpy as np
@@ -209,8 +219,7 @@ class SecondReader:
         """A warning about the rule that the text reads like breaking most, if it is on and not yet `told`."""
         if len(judged.words) < FEWEST_WORDS:
             return None
-        read = features(judged)
-        scores = self._scores(read)
+        read, scores = self._seen(judged)
         if scores.max() <= self.threshold:
             return None  # most texts end here
         # The best of all rules: a text that reads like breaking one that is off breaks none of the others.
@@ -257,20 +266,26 @@ class SecondReader:
         """The known text breaking the rule that shares the most with this one, by words that few of them have."""
         mine = judged.vocabulary
         known = self._known_words(rule.id, rule.must_flag, rule.examples_channel)
-        text, _ = max(known, key=lambda each: _alike(mine, each[1]))
+        letters = _letters(mine)
+        text, _, _ = max(known, key=lambda each: _alike(mine, letters, *each[1:]))
         return text if len(text) <= LONGEST_QUOTE else f"{text[: LONGEST_QUOTE - 1].rstrip()}…"
 
     def _words_of_examples(
         self, rule_id: str, must_flag: tuple[str, ...], channel: str
-    ) -> tuple[tuple[str, frozenset[str]], ...]:
+    ) -> tuple[tuple[str, frozenset[str], int], ...]:
         texts = dict.fromkeys((*must_flag, *self.examples.get(rule_id, ())))
-        return tuple((text, Judged(text, channel).vocabulary) for text in texts)
+        words = ((text, Judged(text, channel).vocabulary) for text in texts)
+        return tuple((text, known, _letters(known)) for text, known in words)
 
 
-def _alike(mine: frozenset[str], other: frozenset[str]) -> float:
+def _letters(words: Iterable[str]) -> int:
+    return sum(map(len, words))
+
+
+def _alike(mine: frozenset[str], my_letters: int, other: frozenset[str], letters: int) -> float:
     """The shared letters of two sets of words, as a share: long words say more than short ones."""
-    shared = sum(map(len, mine & other))
-    return shared / sum(map(len, mine | other))
+    shared = _letters(mine & other)
+    return shared / (my_letters + letters - shared)
 
 
 @cache
