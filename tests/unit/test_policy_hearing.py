@@ -38,12 +38,13 @@ def _heard(text: str) -> str:
         # doubled and stretched letters
         ("the lasst parrt of your cardd", "the last part of your card"),
         ("a bus paas", "a bus pass"),
-        ("a smooothh gooose cuuuz thxxx", "a smooth goose because thanks"),
+        ("dattt smooothh gooose cuuuz thxxx", "that smooth goose because thanks"),
         # words written as one, and one in pieces
         ("tellusnow", "tell us now"),
         ("readitbacktome", "read it back to me"),
         ("weknowuopenedthemail", "we know you opened the mail"),
         ("the stat-you-tory limit", "the statutory limit"),
+        ("weee are leye-able", "wee are liable"),
         ("bio-dee-grade-able bags", "biodegradable bags"),
         ("your pas wurd", "your password"),
         ("kash bak waz heer", "cash back was here"),  # two words each
@@ -107,6 +108,7 @@ def test_a_digit_beside_a_number_or_before_things_is_one() -> None:
     for number in (*_NUMBERS.split(), "77"):
         assert _heard(f"thx {number} 4 it 2") == f"thanks {number} 4 it to"
         assert _heard(f"thx 4 {number}") == f"thanks 4 {number}"
+    assert _heard("thx 4 2nd") == "thanks 4 2nd"
     assert _heard("thx 4 beds 2 it") == "thanks 4 beds to it"
 
 
