@@ -93,9 +93,7 @@ def _numbers(
     while index < len(groups):
         start = starts[index]
         after = None
-        prefix = digits[
-            start : start + _LONGEST_PREFIX
-        ]  # for speed alone: more would not be cached
+        prefix = digits[start : start + _LONGEST_PREFIX]  # for speed alone: few, so all are cached
         for length in _lengths(prefix, issuers):
             after = group_at.get(start + length)
             if after is not None and _luhn(digits[start : start + length]):

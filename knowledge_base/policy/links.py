@@ -27,7 +27,7 @@ _TOLD_SCHEME = regex.compile(
 _SCHEME = regex.compile(r"[a-z][a-z0-9+.-]{0,15}+:/{1,3}|(?<![\p{L}\p{N}])(?:https?|hxxps?):")
 _PIECE = regex.compile(r"[^/\\?#:@=&()\[\]!;'’*…]++")
 _AUTHORITY = regex.compile(r"[^/?#]*+")
-_LABEL_HEAD = regex.compile(r"[a-z0-9-]++")
+_LABEL_HEAD = regex.compile(r"[a-z0-9-]*+")
 _SECOND_ADDRESS = regex.compile(r"//|@|\\|%2f%2f|%5c|https?(?::|%3a)")
 _TRAILING = ".,;:!?)]'’…"
 
@@ -87,8 +87,6 @@ def _undisguised(folded: Folded) -> Folded:
     origins: list[int] = []
     position = 0
     for match in sorted(dots, key=lambda found: found.start()):
-        if match.start() < position:
-            continue
         pieces += (text[position : match.start()], ".")
         origins += folded.origins[position : match.start()]
         origins.append(folded.origins[match.start()])
@@ -179,10 +177,7 @@ def _top_level(label: str) -> int:
     """Length of the top-level domain that a label is or begins with, 0 if none."""
     if label in top_level_domains():
         return len(label)
-    head = _LABEL_HEAD.match(label)
-    if head is None:
-        return 0
-    name = head.group()
+    name = next(_LABEL_HEAD.finditer(label)).group()
     return len(name) if name in top_level_domains() or name.startswith("xn--") else 0
 
 

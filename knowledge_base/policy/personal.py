@@ -81,8 +81,8 @@ def iban(settings: Settings) -> Detector:
     return detect
 
 
-def _iban_end(text: str, start: int, length: int) -> int:
-    """End of a valid IBAN of `length` characters that starts here, 0 if there is none."""
+def _iban_end(text: str, start: int, length: int) -> int | None:
+    """End of a valid IBAN of `length` characters that starts here, None if there is none."""
     characters: list[str] = []
     gap = 0
     resume = start
@@ -97,10 +97,10 @@ def _iban_end(text: str, start: int, length: int) -> int:
             characters.append(character)
             gap = 0
             if len(characters) == length:
-                return index + 1 if _mod_97("".join(characters)) else 0
+                return index + 1 if _mod_97("".join(characters)) else None
         elif character not in _SEPARATORS or (gap := gap + 1) > _LONGEST_GAP:
-            return 0
-    return 0
+            return None
+    return None
 
 
 def _mod_97(account: str) -> bool:
@@ -176,9 +176,7 @@ def telephone(settings: Settings) -> Detector:
             if is_anybodys(number, judged.locale):
                 yield Hit((run.numerals[0].start, run.numerals[-1].end))
 
-    is_anybodys(
-        "+442079460000", ""
-    )  # for speed alone: tables are not loaded with the first customer
+    is_anybodys("+442079460000", "")  # for speed alone: loads tables before the first customer
     return detect
 
 
@@ -206,7 +204,7 @@ def email_address(settings: Settings) -> Detector:
         for match in _EMAIL.finditer(folded.text):
             host = _DOT.sub(".", match.group("host"))
             is_named = "dot" in match.group("host") or host.rpartition(".")[2].strip() in known
-            is_loose = bool(match.group("spoken")) and " ." in host.replace(". ", " .")
+            is_loose = bool(match.group("spoken")) and (" ." in host or ". " in host)
             if is_loose or ((match.group("spoken") or " " in host) and not is_named):
                 continue  # "we open at 9.30", "find us @ home. Thanks" are no addresses
             host = host.replace(" ", "")

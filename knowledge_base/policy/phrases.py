@@ -236,7 +236,7 @@ class PhraseTable:
         found: dict[str, set[_Candidate]] = {}
         by_rarest = [self._by_rarest[word] for word in self._rarest & vocabulary]
         for candidate in chain(self._without_words, *by_rarest):
-            if any(map(vocabulary.isdisjoint, candidate.needs)):
+            if any(map(vocabulary.isdisjoint, candidate.needs)):  # for speed alone
                 continue
             for word in candidate.phrase[0].fitting(vocabulary):
                 found.setdefault(word, set()).add(candidate)
@@ -249,8 +249,8 @@ class PhraseTable:
             if candidate.begins and not _begins_clause(words, index):
                 continue
             end = self._match(words, index, candidate.phrase, 0)
-            if end > best and not (candidate.ends and not _ends_clause(words, end)):
-                best = end
+            if not candidate.ends or _ends_clause(words, end):
+                best = max(best, end)
         return best
 
     def _match(self, words: Sequence[Word], index: int, phrase: _Phrase, position: int) -> int:
@@ -311,13 +311,13 @@ def _needs(phrase: _Phrase) -> tuple[frozenset[str], ...]:
 
 
 def _frequency(words: Iterable[str]) -> float:
-    return sum(_frequencies().get(word, 0.0) for word in words)
+    return sum(_frequencies().get(word, 0.0) for word in words)  # for speed alone
 
 
 @cache
 def _frequencies() -> Mapping[str, float]:
     """How often ordinary words come, roughly: rank k of a language about once in k words (Zipf)."""
-    ranks = {word: 1 / rank for rank, word in enumerate(ordinary_words(), 1)}
+    ranks = {word: 1 / rank for rank, word in enumerate(ordinary_words(), 1)}  # for speed alone
     return MappingProxyType({**ranks, **dict.fromkeys(SHORT_WORDS, 1.0)})  # they are not listed
 
 

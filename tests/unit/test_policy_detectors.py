@@ -114,6 +114,9 @@ LINKS = [
     ('go a.xn--zzzz now', [('a.xn--zzzz', AWAY + IMITATES + NO_LINK)]),
     ('a.zzxn--', []),
     ('evil.comの', [('evil.comの', AWAY + NO_LINK)]),
+    ('See https://shop.example.com.', []),
+    ('m.example.org m.example.org m.example.org', []),
+    ('a.com/https : b', [('a.com/https', AWAY + NO_LINK)]),
     ('see t.co/abc, t.me/x', [('t.co/abc', AWAY + NO_LINK), ('t.me/x', AWAY + NO_LINK)]),
 ]  # fmt: skip
 
@@ -147,6 +150,9 @@ CARDS = [
     ('4111a1111a1111a1111', []),
     ('4222 2222 2222 2 4111 1111 1111 1111', ['4222 2222 2222 2', '4111 1111 1111 1111']),
     ('4000000000000000006', ['4000000000000000006']),
+    ('+4222222222222 or 4111 1111 1111 1111', ['4111 1111 1111 1111']),
+    ('12 or four one one one 1111 1111 1111', ['four one one one 1111 1111 1111']),
+    ('Ref 12 then 4111 then 1111 then 1111 then 1111', ['4111 then 1111 then 1111 then 1111']),
 ]  # fmt: skip
 
 IBAN = [
@@ -165,6 +171,7 @@ IBAN = [
     ('GB82 WEST 1234 5698 7654 329', ['GB82 WEST 1234 5698 7654 32']),
     ('GB82 WEST and then - /1234 5698 7654 32', ['GB82 WEST and then - /1234 5698 7654 32']),
     ('NO93 8601 1117 947', ['NO93 8601 1117 947']),
+    ('GB82 WEST and then - / 1234 5698 7654 32', []),
     ('GB 82 WEST 1234, the rest is 5698 7654 32', ['GB 82 WEST 1234, the rest is 5698 7654 32']),
 ]  # fmt: skip
 
@@ -201,6 +208,8 @@ EMAIL = [
     ('jo@shop.example. com', []),
     ('ann at my.localhost', ['ann at my.localhost']),
     ('{ann}@evil.com', []),
+    ('jo at shop dot example dot com', []),
+    ('meet at noon. com, ann@evil.com', ['ann@evil.com']),
     ('write to ann@evil.com and bob@evil.org', ['ann@evil.com', 'bob@evil.org']),
 ]  # fmt: skip
 
@@ -270,6 +279,10 @@ TEL = [
     ('161 555 2368 44', []),
     ('212 5552368', []),
     ('+44 20 7946 0111, +44 20 7946 0222', ['+44 20 7946 0111', '+44 20 7946 0222']),
+    ('020 7946 0958 or 07911 123456', ['07911 123456']),
+    ('Order 12 or zero seven nine double one 123456', ['zero seven nine double one 123456']),
+    ('(212) 5552368', ['(212) 5552368']),
+    (' or '.join(f'07911 12345{n}' for n in range(9)), [f'07911 12345{n}' for n in range(8)]),
 ]  # fmt: skip
 
 UNFILLED = [
@@ -407,6 +420,7 @@ MIXED = [
     ('рqx now', ['рqx']),
     ('call ме', ['ме']),
     ('naïve раss', ['раss']),
+    ('Ивану раss', ['раss']),
 ]  # fmt: skip
 
 STYLED = [
@@ -728,6 +742,13 @@ def test_settings_are_read() -> None:
         settings.expect("b", "z")
     with pytest.raises(SettingsError, match=r"settings\.d must be true or false"):
         settings.flag("d", default=True)
+
+
+def test_a_hit_says_no_more_than_its_detector_does() -> None:
+    (hit,) = DETECTORS["iban"][0](Judged("GB82 WEST 1234 5698 7654 32", "x"))
+    assert (hit.reason, hit.mend) == ("", "")
+    (hit,) = DETECTORS["characters"][0](Judged("a\tb", "x"))
+    assert (hit.reason, hit.mend) == ("U+0009 is a control character", "")
 
 
 def test_too_many_emoji_are_counted() -> None:

@@ -18,6 +18,7 @@ from knowledge_base.policy.says import says
 FORMS = [
     ('apply', 'applied applies apply applyed applying applys'),
     ('play', 'play played playing plays'),
+    ('delay', 'delay delayed delaying delays'),
     ('stop', 'stop stoped stoping stopped stopping stops'),
     ('refund', 'refund refunded refunding refunds'),
     ('fix', 'fix fixed fixes fixing fixs'),
@@ -117,6 +118,8 @@ PHRASES = [
     ('red blue $', 'red blue', ['red blue']),
     ('red|# blue', 'blue 3 blue', ['3 blue']),
     ('pink? ~ red', 'so red', []),
+    ('red ~ blue?', 'red so', ['red']),
+    ('pink', 'red', []),
     ('red ~ blue', 'red', []),
     ('red blue? pink', 'red so', []),
     ('red #|pink', 'red 3', ['red 3']),
@@ -535,6 +538,9 @@ def test_phrases_are_found_where_they_are(phrase: str, text: str, found: list[st
     spans = table.spans(judged.words)
     assert [" ".join(judged.texts[start:end]) for start, end in spans] == found
     assert table.spans(judged.words, judged.vocabulary) == spans  # which only saves time
+    anywhere = dict(table.spans(judged.words, overlapping=True))
+    for place in range(len(judged.words)):
+        assert table.end_at(judged.words, place) == anywhere.get(place, 0)
 
 
 def test_of_several_phrases_that_begin_alike_the_longest_is_found() -> None:
@@ -668,6 +674,23 @@ def test_phrases_that_overlap_are_told_once(phrases: str, text: str, said: list[
     hits = says(Settings({"phrases": phrases.split(";"), "stops": ["no"]}))(
         Judged(text, "generic")
     )
+    assert [text[slice(*hit.span)] for hit in hits if hit.span] == said
+
+
+@pytest.mark.parametrize(
+    ("settings", "text", "said"),
+    [
+        ({"phrases": ["red blue", "blue green"]}, "not red blue green", ["blue green"]),
+        ({"phrases": ["red blue", "blue"]}, "not red blue", []),
+        ({"phrases": ["<shade> blue"], "sets": {"shade": ["red"]}}, "so red blue", ["red blue"]),
+        ({"phrases": ["red"], "sets": {"no": ["not"]}, "unless": ["<no>"]}, "red not", []),
+        ({"phrases": ["red & <shade>"], "sets": {"shade": ["big"]}}, "big red", ["big red"]),
+    ],
+)
+def test_what_a_negation_hides_and_sets_stand_for(
+    settings: dict[str, Any], text: str, said: list[str]
+) -> None:
+    hits = says(Settings({"negations": ["not"], **settings}))(Judged(text, "generic"))
     assert [text[slice(*hit.span)] for hit in hits if hit.span] == said
 
 
