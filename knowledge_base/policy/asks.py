@@ -13,7 +13,7 @@ from itertools import groupby
 
 from knowledge_base.policy.detectors import Detector, Hit, Settings, Worded
 from knowledge_base.policy.disguises import plain_word
-from knowledge_base.policy.phrases import PhraseTable, needs_of
+from knowledge_base.policy.phrases import PhraseTable, needs_of_any
 from knowledge_base.policy.reading import Judged, Word
 
 _LONGEST_WALK = 16  # words looked at before a verb for a negation or a subject
@@ -113,7 +113,7 @@ def asks_for(settings: Settings) -> Detector:
             if span is not None:
                 yield Hit(span)
 
-    return Worded(detect, needs_of(lexicon.objects, lexicon.phrases))
+    return Worded(detect, needs_of_any(lexicon.objects.needs, lexicon.phrases.needs))
 
 
 def _sentences_with(table: PhraseTable, judged: Judged) -> set[int]:

@@ -10,7 +10,6 @@ words.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -148,7 +147,7 @@ def forms(word: str) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Candidate:
-    """A phrase, and sets of words of each of which one must be in a text for it to match, the rarest first."""
+    """A phrase, and sets of words of each of which one must be in a text for it to match, beside the rarest."""
 
     phrase: _Phrase
     needs: tuple[frozenset[str], ...]
@@ -180,24 +179,21 @@ class PhraseTable:
         begins, ends = text.startswith(f"{BEGINS} "), text.endswith(f" {ENDS}")
         inner = text.removeprefix(f"{BEGINS} ").removesuffix(f" {ENDS}")
         for phrase in _without_optional_start(_parse(inner, sets)):
-            candidate = _Candidate(phrase, _needs(phrase), begins, ends)
+            needs = _needs(phrase)
+            candidate = _Candidate(phrase, needs[1:], begins, ends)
             for word in phrase[0].words or ():
                 self._by_first.setdefault(word, []).append(candidate)
             if phrase[0].is_number:
                 self._numbers_first.append(candidate)
-            for word in candidate.needs[0] if candidate.needs else ():
+            for word in needs[0] if needs else ():
                 self._by_rarest.setdefault(word, []).append(candidate)
-            if not candidate.needs:
+            if not needs:
                 self._without_words.append(candidate)
 
     @property
     def needs(self) -> frozenset[str] | None:
         """Words of which a text must have one for a phrase to match; None if numbers alone may match."""
         return None if self._without_words else self._rarest
-
-    def may_match(self, vocabulary: frozenset[str]) -> bool:
-        """A quick no for a text with these words."""
-        return self.needs is None or not self.needs.isdisjoint(vocabulary)
 
     def end_at(self, words: Sequence[Word], index: int) -> int:
         """End of the longest phrase that starts at `index`, or 0."""
@@ -287,21 +283,14 @@ class PhraseTable:
         return min(index + longest, len(words) - 1)
 
 
-def needs_of(*tables: PhraseTable) -> frozenset[str] | None:
-    """Words of which a text must have one for a phrase of any table to match; None if it need not."""
-    found: frozenset[str] = frozenset()
-    for table in tables:
-        if table.needs is None:
-            return None
-        found |= table.needs
-    return found
+def needs_of_any(*needs: frozenset[str] | None) -> frozenset[str] | None:
+    """What a text needs for one of several things with these needs."""
+    return None if None in needs else frozenset().union(*filter(None, needs))
 
 
-def rarest(tables: Iterable[PhraseTable]) -> PhraseTable:
-    """The table whose phrases texts have the words for least often."""
-    return min(
-        tables, key=lambda table: math.inf if table.needs is None else _frequency(table.needs)
-    )
+def needs_of_all(*needs: frozenset[str] | None) -> frozenset[str] | None:
+    """What a text needs for all of several things with these needs: the rarest of them."""
+    return min((each for each in needs if each is not None), key=_frequency, default=None)
 
 
 def _needs(phrase: _Phrase) -> tuple[frozenset[str], ...]:

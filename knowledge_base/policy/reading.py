@@ -258,9 +258,8 @@ def _join_cut(words: list[Word], is_tight: Callable[[Word, Word], bool]) -> list
     index = 0
     while index < len(words):
         count = cut_word(texts, index, is_tight_at)
-        whole = words[index : index + count]
-        if count and whole[0].sentence == whole[-1].sentence:
-            joined.append(_joined(whole))
+        if count and words[index].sentence == words[index + count - 1].sentence:
+            joined.append(_joined(words[index : index + count]))
             index += count
         else:
             joined.append(words[index])

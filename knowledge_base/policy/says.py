@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from knowledge_base.policy.detectors import Detector, Hit, Settings, Worded
 from knowledge_base.policy.disguises import plain_word
-from knowledge_base.policy.phrases import PhraseTable, needs_of, rarest
+from knowledge_base.policy.phrases import PhraseTable, Sets, needs_of_all, needs_of_any
 from knowledge_base.policy.reading import Judged, Word
 
 _LONGEST_WALK = 8  # words looked at before a phrase for a negation
@@ -29,9 +29,17 @@ _SWITCHES = ("negatable", "in_questions")
 
 
 @dataclass(frozen=True, slots=True)
+class _Parts:
+    """The parts of a phrase that stand in any order, and words of which a text must have one for all of them."""
+
+    tables: tuple[PhraseTable, ...]
+    needs: frozenset[str] | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Lexicon:
     phrases: PhraseTable
-    together: tuple[tuple[PhraseTable, ...], ...]
+    together: tuple[_Parts, ...]
     stops: frozenset[str]
     unless: PhraseTable
     warnings: PhraseTable
@@ -59,11 +67,7 @@ def says(settings: Settings) -> Detector:
     phrases = settings.phrases("phrases")
     lexicon = _Lexicon(
         phrases=PhraseTable([p for p in phrases if _TOGETHER not in p], sets, stops=stops),
-        together=tuple(
-            tuple(PhraseTable([part], sets, stops=stops) for part in phrase.split(_TOGETHER))
-            for phrase in phrases
-            if _TOGETHER in phrase
-        ),
+        together=tuple(_parts(phrase, sets, stops) for phrase in phrases if _TOGETHER in phrase),
         stops=stops,
         unless=PhraseTable(settings.phrases("unless", required=False), sets),
         warnings=PhraseTable(settings.phrases("warnings", required=False)),
@@ -74,17 +78,24 @@ def says(settings: Settings) -> Detector:
         in_questions=settings.flag("in_questions", default=True),
     )
 
+    needs = needs_of_any(lexicon.phrases.needs, *(parts.needs for parts in lexicon.together))
+
     def detect(judged: Judged) -> Iterator[Hit]:
         words, vocabulary = judged.words, judged.vocabulary
         spans = lexicon.phrases.spans(words, vocabulary, overlapping=True)
         found: list[_Place] = [(start, end, (start,)) for start, end in spans]
-        for tables in lexicon.together:
-            if all(table.may_match(vocabulary) for table in tables):  # for speed alone
-                found += _together(words, vocabulary, tables, lexicon.stops)
+        for parts in lexicon.together:
+            if parts.needs is None or not parts.needs.isdisjoint(vocabulary):  # for speed alone
+                found += _together(words, vocabulary, parts.tables, lexicon.stops)
         if found:
             yield from _hits(judged, lexicon, sorted(found))
 
-    return Worded(detect, needs_of(lexicon.phrases, *map(rarest, lexicon.together)))
+    return Worded(detect, needs)
+
+
+def _parts(phrase: str, sets: Sets, stops: frozenset[str]) -> _Parts:
+    tables = tuple(PhraseTable([part], sets, stops=stops) for part in phrase.split(_TOGETHER))
+    return _Parts(tables, needs_of_all(*(table.needs for table in tables)))
 
 
 def _words(settings: Settings, key: str) -> frozenset[str]:
@@ -97,7 +108,7 @@ _Place = tuple[int, int, tuple[int, ...]]  # start, end, and where each part sta
 def _together(
     words: Sequence[Word],
     vocabulary: frozenset[str],
-    tables: tuple[PhraseTable, ...],
+    tables: Sequence[PhraseTable],
     stops: frozenset[str],
 ) -> list[_Place]:
     """Where all parts stand near each other in one sentence, with no word of `stops` between them."""

@@ -31,6 +31,7 @@ _LATIN = (
 _CYRILLIC = "\u0400-\u04ff"
 
 _DOT = re.compile(r"\.")
+_INNER_DOT = re.compile(r"\.\S")
 _HOST_RUN = re.compile(rf"(?:[^{_PUNCTUATION}{_SPACES}{_INVALID}{_DIRECTIONAL}]|[-_.])+")
 _ASCII_HOST_RUN = re.compile(rf"[-a-z0-9{_LATIN}.]+", re.IGNORECASE)
 _BEFORE_URL = re.compile(rf"[^A-Za-z0-9@＠$#＃{_INVALID}]")
@@ -68,13 +69,12 @@ def links_in(text: str) -> tuple[tuple[int, int], ...]:
     """Code point ranges [start, end) of the links that X would shorten in NFC `text`, in order, without
     overlap.
     """
-    if "." not in text:
-        return ()
+    if not _INNER_DOT.search(text):
+        return ()  # for speed alone: most texts
     found: list[tuple[int, int]] = []
     position = 0  # end of the last match; a URL needs one more character before it
     for match in _HOST_RUN.finditer(text):
-        # A full stop at the end is no dot of a host.
-        if match.end() <= position or "." not in match.group().rstrip("."):
+        if match.end() <= position or "." not in match.group():
             continue
         run = _Run.cut(text, match.start(), match.end())
         while position < run.end:

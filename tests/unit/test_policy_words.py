@@ -11,7 +11,7 @@ from knowledge_base.policy.cards import card_number
 from knowledge_base.policy.detectors import Settings, SettingsError
 from knowledge_base.policy.disguises import cut_word, plain_word, segmented, unglued
 from knowledge_base.policy.numerals import runs
-from knowledge_base.policy.phrases import PhraseTable, forms, is_number, needs_of, rarest
+from knowledge_base.policy.phrases import PhraseTable, forms, is_number, needs_of_all, needs_of_any
 from knowledge_base.policy.reading import Word
 from knowledge_base.policy.says import says
 
@@ -598,12 +598,12 @@ def test_a_text_needs_a_word_of_the_rarest_place_of_a_phrase() -> None:
     assert table.needs == needs
     assert PhraseTable([]).needs == frozenset()
     assert PhraseTable(["card", "# #"]).needs is None
-    assert needs_of(table, PhraseTable(["pin"])) == needs | {"pin"}
-    assert needs_of(table, PhraseTable(["#"])) is None
-    assert table.may_match(frozenset({"opal"}))
-    assert not table.may_match(frozenset({"shop", "was"}))
-    assert PhraseTable(["#"]).may_match(frozenset())
-    assert rarest([PhraseTable(["#"]), PhraseTable(["you"]), table, PhraseTable(["we"])]) is table
+    pins, common = frozenset({"pin"}), frozenset({"you", "pins"})
+    assert needs_of_any(needs, pins) == needs | pins
+    assert needs_of_any(needs, None) is None
+    assert needs_of_any() == frozenset()
+    assert needs_of_all(None, common, pins, frozenset({"we"})) == pins
+    assert needs_of_all(None) is None
 
 
 def test_overlapping_phrases_are_told_when_asked_for() -> None:
