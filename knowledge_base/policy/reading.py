@@ -200,8 +200,8 @@ def _spelled(run: list[Word], text: str) -> list[Word]:
 
 
 def _apart(run: list[Word], text: str) -> list[Word]:
-    gap = text[run[0].end : run[1].start] if len(run) > 1 else ""
-    return _group(run, is_one=not any(character.isspace() for character in gap))
+    inside = text[run[0].end : run[-1].start]
+    return _group(run, is_one=not any(character.isspace() for character in inside))
 
 
 def _groups(run: list[Word], text: str) -> list[list[Word]]:
@@ -223,9 +223,9 @@ def _width(gap: str) -> tuple[int, int]:
 def _group(run: list[Word], *, is_one: bool) -> list[Word]:
     """The words that letters spell: one if nothing but signs stand between them."""
     letters = "".join(word.text for word in run)
-    if len(run) == 1 or letters.isdigit() or (is_one and len(run) < _LETTERS_SPELLED):
+    if letters.isdigit() or (is_one and len(run) < _LETTERS_SPELLED):
         return run  # "a.m." and "e.g." are no words
-    if letters in vocabulary() or (len(letters) > _LETTERS_SPELLED and is_ordinary(letters)):
+    if len(letters) > _LETTERS_SPELLED and is_ordinary(letters):
         return [_joined(run)]
     pieces = segmented(letters) if len(run) >= _LETTERS_SPELLED else []
     if is_one and not all(word in vocabulary() for _, _, word in pieces):

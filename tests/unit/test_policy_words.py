@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -429,6 +430,37 @@ READ = [
     ('a@b c$d', [('aab', 'a@b', 0, 0), ('csd', 'c$d', 0, 0)]),
 ]  # fmt: skip
 
+SPELLED = [
+    ('s e n d  y o u r  p i n', 'send your pin'),
+    ('s e n  d y o u r  p i n', 'send your pin'),
+    ('p-i-n c-o-d-e', 'pin code'),
+    ('x-q-z--p-k-t', 'xqzpkt'),
+    ('x-q-z p-k-t', 'xqz pkt'),
+    ('x-q-z- p-k-t', 'xqz pkt'),
+    ('x q z  p k t', 'xqz pkt'),
+    ('x q z  p k', 'xqz pk'),
+    ('x q  z p', 'xqzp'),
+    ('x q p i  n z k', 'xqp i nzk'),
+    ('n o w  e a r', 'no wear'),
+    ('x p i n', 'x pin'),
+    ('x- p- i- n', 'x pin'),
+    ('x-p-i-n', 'xpin'),
+    ('s-e-n-d-p-i-n', 'send pin'),
+    ('m i s u n d e r s t a n d i n g', 'misunderstanding'),
+    ('p i n  4 2', 'pin 4 2'),
+    ('2 x q z 2', '2 xqz 2'),
+    ('2 2 x q z', '2 2 xqz'),
+    ('2-x-q-z-2', '2xqz2'),
+    ('x 2 q z', 'x 2 q z'),
+    ('2 x q 2', '2 x q 2'),
+    ('2 x 2 q z 2', '2 x 2 q z 2'),
+    ('2 f a', '2fa'),
+    ('x q\n\nz k', 'x q z k'),
+    ('e-g is', 'e g is'),
+    ('cod€ now', 'code now'),
+    ('🅩🆉🇿', 'zzz'),
+]  # fmt: skip
+
 OPENERS = [
     "also",
     "always",
@@ -830,6 +862,17 @@ def test_pieces_are_put_together(text: str, is_tight: bool, counts: list[int]) -
 def test_words_know_where_they_stand(text: str, words: list[tuple[str, str, int, int]]) -> None:
     found = Judged(text, "generic").words
     assert [(w.text, text[w.start : w.end], w.sentence, w.clause) for w in found] == words
+
+
+@pytest.mark.parametrize(("text", "read"), SPELLED)
+def test_letters_one_by_one_are_read_as_the_words_that_gaps_and_sense_make_of_them(
+    text: str, read: str
+) -> None:
+    words = Judged(text, "generic").words
+    assert " ".join(word.text for word in words) == read
+    gaps = [text[one.end : other.start] for one, other in pairwise(words)]
+    assert "".join(c for gap in gaps for c in gap if c.isalnum()) == ""
+    assert (words[0].start, words[-1].end) == (0, len(text))
 
 
 def test_a_sentence_knows_whether_it_asks() -> None:
