@@ -84,7 +84,7 @@ def _signs() -> Mapping[str, tuple[str, ...]]:
 def _sign() -> regex.Pattern[str]:
     """A sign, as often as it is repeated; "#" only where it stands alone."""
     alone = "".join(sign for sign in _signs() if sign != "#")
-    return regex.compile(rf"([{alone}])(?:\s?\1)*+|(?<![\p{{L}}\p{{N}}#&])#(?![\p{{L}}\p{{N}}#])")
+    return regex.compile(rf"([{alone}]|(?<![\p{{L}}\p{{N}}#&])#(?![\p{{L}}\p{{N}}#]))(?:\s?\1)*+")
 
 
 def heard(words: Sequence[Word], text: str, folded: Folded, is_tight: Tight) -> tuple[Word, ...]:
@@ -124,8 +124,8 @@ def _with_signs(words: Sequence[Word], folded: Folded) -> Sequence[Word]:
     for match in _sign().finditer(folded.text):
         start, end = folded.span(*match.span())
         beside = words[bisect_right(starts, start, lo=1) - 1] if words else Word("", start, end, 0)
-        texts = _signs()[match.group()[0]]
-        count = match.group().count(match.group()[0])
+        texts = _signs()[match[1]]
+        count = match.group().count(match[1])
         if texts[0] == _COUNTED and 1 < count < len(_NUMBERS):
             texts = (_NUMBERS[count], *texts)
         added += [Word(text, start, end, beside.sentence, beside.clause) for text in texts]
@@ -138,11 +138,7 @@ def _joined(words: Sequence[Word], is_tight: Tight) -> Iterator[Word]:
     while index < len(words):
         count, text = _pieces(words, index, is_tight)
         first, last = words[index], words[index + count - 1]
-        yield (
-            first
-            if count == 1
-            else Word(text, first.start, last.end, first.sentence, first.clause)
-        )
+        yield Word(text, first.start, last.end, first.sentence, first.clause)
         index += count
 
 
@@ -222,10 +218,9 @@ def _whole(joined: str) -> str:
     """The word of the rules that pieces make up, by its letters or its sound."""
     if joined in vocabulary() or joined in _shorthand():
         return joined
-    if len(joined) < _SHORTEST_WHOLE:
-        return ""
     found = heard_as(joined, farthest=NEAR)
-    return found if found in vocabulary() and len(found) >= len(joined) - _MOST_LOST else ""
+    is_like = len(joined) >= _SHORTEST_WHOLE and len(found) >= len(joined) - _MOST_LOST
+    return found if is_like and found in vocabulary() else ""
 
 
 @lru_cache(maxsize=_CACHED_WORDS)

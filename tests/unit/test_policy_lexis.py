@@ -18,6 +18,12 @@ from knowledge_base.policy.lexis import (
 )
 
 
+@pytest.fixture
+def tables_read_anew() -> None:
+    for table in (lookalikes, emoji_words, vocabulary, ordinary_words, real_words):
+        table.cache_clear()
+
+
 @pytest.mark.parametrize(
     "word",
     [
@@ -58,6 +64,7 @@ def test_every_file_of_the_reading_is_named_and_has_lines_that_are_no_remarks() 
         assert not [line for line in lines if not line or line.startswith("#")]
 
 
+@pytest.mark.usefixtures("tables_read_anew")
 def test_a_look_alike_and_an_emoji_are_known_by_what_they_stand_for() -> None:
     assert "раѕѕ".translate(lookalikes()) == "pass"
     assert (emoji_words()["🔑"], emoji_words()["🗝"], emoji_words()["💳"]) == (
@@ -67,6 +74,7 @@ def test_a_look_alike_and_an_emoji_are_known_by_what_they_stand_for() -> None:
     assert not [emoji for emoji in emoji_words() if emoji.isascii()]
 
 
+@pytest.mark.usefixtures("tables_read_anew")
 def test_words_are_read_from_all_lines_the_most_frequent_first() -> None:
     words = ordinary_words()
     assert words.index("the") < words.index("card") < words.index("reliable")

@@ -17,27 +17,10 @@ from knowledge_base.policy.spelling import (
 ALIKE = (
     *("mention menshun", "mission misshun", "physician physishun", "watch wach", "school skool"),
     *("phone fone", "precious preshs", "ambitious ambishs", "special speshl", "night nite"),
-    *(
-        "potential potenshl",
-        "budget buget",
-        "judge juge",
-        "ghost gost",
-        "see sea",
-        "too tue",
-        "quite kwite",
-        "iraq irak",
-        "next nekst",
-    ),
-    *("thought thot", "daughter doter", "what wat", "back bak"),
-    *(
-        "except eksept",
-        "rhubarb rubarb",
-        "decided desided",
-        "come kome",
-        "just gust",
-        "crazy crasy",
-        "guest gest",
-    ),
+    *("potential potenshl", "budget buget", "judge juge", "ghost gost", "see sea", "too tue"),
+    *("quite kwite", "iraq irak", "next nekst", "thought thot", "daughter doter", "what wat"),
+    *("back bak", "except eksept", "rhubarb rubarb", "decided desided", "come kome"),
+    *("just gust", "crazy crasy", "guest gest"),
     *("guilty gilty", "remember rememer", "wrong rong", "know now", "really rilly"),
     *("believe belive", "being bing", "about abut", "maybe mebe", "said sed", "beyond beond"),
     *("road rod", "does dos", "because becose", "draw dro", "know kno", "knew knu"),
@@ -51,7 +34,9 @@ def test_these_sound_alike(pair: str) -> None:
     assert sound(one) == sound(other)
 
 
-@pytest.mark.parametrize("pair", ["chin shin", "chin kin", "shin sin", "thin tin", "pot pit"])
+@pytest.mark.parametrize(
+    "pair", ["chin shin", "chin kin", "cyber kyber", "shin sin", "thin tin", "pot pit"]
+)
 def test_these_do_not(pair: str) -> None:
     one, other = pair.split()
     assert sound(one) != sound(other)
@@ -62,7 +47,12 @@ def test_these_do_not(pair: str) -> None:
     [
         *(("kat", "cat"), ("kard", "card"), ("ka", "")),
         *(("fotograf", "photograph"), ("garantee", "guarantee"), ("fizzical", "physical")),
-        *(("lisence", "licence"), ("wurks", "works"), ("nashunal", "national")),
+        *(
+            ("lisence", "licence"),
+            ("stord", "stored"),
+            ("wurks", "works"),
+            ("nashunal", "national"),
+        ),
         ("garantee" + "e" * 12, "guarantee"),  # 20 letters: longer words are not looked for
         ("garantee" + "e" * 13, ""),
         # Consonants alone, if there are three of them.
@@ -93,10 +83,12 @@ def test_what_is_near_differs_by_a_vowel_at_most() -> None:
     assert heard_as("persnl") == "personal"
 
 
-@pytest.mark.parametrize("slip", ["sheat", "ars", "fuk", "hores", "whors", "kunt", "bich", "dik"])
+@pytest.mark.parametrize(
+    "slip", ["sheat", "ars", "fuk", "hores", "whors", "kunt", "bich", "fuking", "pusy"]
+)
 def test_rude_words_are_not_heard_in_a_slip(slip: str) -> None:
     assert heard_as(slip) not in {
-        *("shit", "shite", "arse", "fuck", "whores", "whore", "cunt", "bitch", "dick")
+        *("shit", "shite", "arse", "fuck", "whores", "whore", "cunt", "bitch", "fucking", "pussy")
     }
 
 
@@ -127,6 +119,7 @@ def test_no_word_is_too_long_to_find_it_with_letters_swapped() -> None:
         *(("card", "cart", 1), ("kard", "bord", 1.7), ("abc", "", 2.7), ("cat", "cst", 1)),
         (sound("shop"), sound("chop"), 1),
         (sound("shop"), sound("op"), 1),
+        (sound("thin"), sound("tin"), 1),
     ],
 )
 def test_distances_are_those_of_edits_and_vowels_count_for_less(
@@ -141,10 +134,10 @@ def test_distances_are_those_of_edits_and_vowels_count_for_less(
     [
         ("asksomebodyelse", "ask somebody else"),
         ("whichbankisit", "which bank is it"),
-        ("telecommunicationnow", "telecommunication now"),
+        ("uncharacteristicallynow", "uncharacteristically now"),
         ("imhere", "im here"),
         ("isnow", "is now"),
-        ("isit", ""),  # four letters are too few
+        ("ayou", ""),  # four letters are too few
         ("now" * 45 + "card", "now " * 45 + "card"),  # as long as a reply
         ("now" * 45 + "cards", ""),
         *(("siobhan", ""), ("mlxqzrtv", ""), ("qwxnow", "")),
