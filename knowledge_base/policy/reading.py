@@ -200,8 +200,8 @@ def _spelled(run: list[Word], text: str) -> list[Word]:
 
 
 def _apart(run: list[Word], text: str) -> list[Word]:
-    inside = text[run[0].end : run[-1].start]
-    return _group(run, is_one=not any(character.isspace() for character in inside))
+    gap = text[run[0].end : run[1].start] if len(run) > 1 else ""
+    return _group(run, is_one=not any(character.isspace() for character in gap))
 
 
 def _groups(run: list[Word], text: str) -> list[list[Word]]:

@@ -445,6 +445,7 @@ SPELLED = [
     ('x p i n', 'x pin'),
     ('x- p- i- n', 'x pin'),
     ('x-p-i-n', 'xpin'),
+    ('x-p -i -n', 'xpin'),
     ('s-e-n-d-p-i-n', 'send pin'),
     ('m i s u n d e r s t a n d i n g', 'misunderstanding'),
     ('p i n  4 2', 'pin 4 2'),
