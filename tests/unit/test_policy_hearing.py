@@ -70,7 +70,7 @@ def _heard(text: str) -> str:
         ("⭐⭐⭐⭐ for us, ⭐ ⭐ for it", "four star for us two star for it"),
         ("⭐ for us, " + "⭐" * 10 + " for it", "star for us ten star for it"),
         ("⭐" * 11 + " for us", "star for us"),
-        ("your card # is, a#b ## &#4", "your card number is ab 4"),
+        ("your card # is up#to us &#it ## now", "your card number is up to us it now"),
         ("⬆️ your pas wurd", "up your password"),
         ("👎 💯", "thumbs down 100 percent"),
         # other languages
