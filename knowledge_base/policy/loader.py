@@ -94,7 +94,7 @@ def read_policy(files: Mapping[str, str]) -> Policy:
     for name, pack in packs.items():
         rules += _rules(name, pack, lexicon, contacts, files[name])
     _refuse_repeated([rule.id for rule in rules])
-    prepare()
+    prepare()  # for speed alone: the first text is then judged as fast as others
     if not rules:
         raise PolicyError("there is no policy pack (*.yaml); an empty policy is refused")
     names = {str(pack["pack"]) for pack in packs.values()}

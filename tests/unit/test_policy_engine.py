@@ -20,6 +20,7 @@ from knowledge_base.policy import (
     Verdict,
     judge,
 )
+from knowledge_base.policy.model import Switches
 from knowledge_base.policy.second_reader import SecondReader, shipped
 from tests.starter_policy import starter_policy
 
@@ -93,6 +94,63 @@ def test_a_refusal_says_what_is_missing_and_whom_to_tell() -> None:
     )
     verdict = judge(Policy("v", (_rule(),), second_reader=blind), GOOD, channel="x")
     assert verdict.findings == (refusal("ENGINE-ERROR", "the second reader failed (IndexError)"),)
+
+
+def _finds_numbers(detector: str) -> Rule:
+    def run(judged: Judged) -> Iterable[Finding]:
+        for word in judged.words:
+            if word.text == "number":
+                yield replace(_finding(Severity.warn), span=(word.start, word.end))
+
+    return replace(_rule(), judge=run, detector=detector)
+
+
+@pytest.mark.parametrize(
+    ("detector", "text", "spans"),
+    [
+        ("says", "your card # is", [(10, 11)]),
+        ("asks_for", "your card # is", [(10, 11)]),
+        ("pattern", "your card # is", []),
+        ("says", "a number and your card # is", [(2, 8)]),
+        ("pattern", "a number and your card # is", [(2, 8)]),
+        ("says", "your card # is".ljust(400), [(10, 11)]),
+        ("says", "your card # is".ljust(401), []),
+    ],
+)
+def test_rules_on_words_listen_to_texts_of_some_length_in_which_they_found_nothing(
+    detector: str, text: str, spans: list[tuple[int, int]]
+) -> None:
+    verdict = judge(Policy("v", (_finds_numbers(detector),)), text, channel="generic")
+    assert [finding.span for finding in verdict.findings] == spans
+    reasons = {"reason" if "number" in text else "reason; read as “number”"} if spans else set()
+    assert {finding.reason for finding in verdict.findings} == reasons
+
+
+def test_a_text_that_cannot_be_listened_to_is_blocked(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(judged: Judged) -> None:
+        raise ValueError("secret text")
+
+    monkeypatch.setattr(Judged, "heard", property(broken))
+    verdict = judge(Policy("v", (_finds_numbers("says"),)), GOOD, channel="generic")
+    assert verdict.outcome is Outcome.block
+    (finding,) = verdict.findings
+    assert finding.rule_id == "ENGINE-ERROR"
+    assert finding.reason.startswith("the second look failed (ValueError);")
+
+
+def test_what_nobody_says_of_a_rule_or_a_policy_is_usual() -> None:
+    rule = Rule("R", "p", Severity.warn, "t", "r", "m", "s", (), (), judge=lambda judged: ())
+    assert (rule.examples_channel, rule.detector, dict(rule.settings)) == ("generic", "", {})
+    assert [each.value for each in (*Severity, *Outcome)] == [
+        "warn",
+        "block",
+        "pass",
+        "warn",
+        "block",
+    ]
+    off = Switches(locales={"en": {"p": False}})
+    assert Policy("v", (rule,), off).rules_for(channel="x") == ()
+    assert Policy("v", (rule,), off).rules_for(channel="x", locale="de") == (rule,)
 
 
 def test_a_text_is_judged_for_its_channel_as_english_and_as_no_template() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from knowledge_base.errors import PolicyError
-from knowledge_base.policy import Finding, Judged, Outcome, Severity, judge, load_policy
+from knowledge_base.policy import Finding, Judged, Outcome, Severity, judge, load_policy, loader
 
 RULE = """
   - id: {id}
@@ -53,10 +53,24 @@ def test_the_version_follows_the_content(tmp_path: Path) -> None:
     assert load_policy().version == load_policy().version != first
 
 
+def test_the_version_follows_the_switches_and_the_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    versions = [load_policy(_pack(tmp_path, _with())).version]
+    for brand in ("One", "Two"):
+        switches = f"format: 1\nbrand: {brand}\npacks: {{test: true}}\n"
+        tmp_path.joinpath("packs.yaml").write_text(switches, encoding="utf-8")
+        versions.append(load_policy(tmp_path).version)
+    monkeypatch.setattr(loader, "code_hash", lambda: "another release")
+    versions.append(load_policy(tmp_path).version)
+    assert len(set(versions)) == 4
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"severity": "fatal"}, "TEST-1: severity must be warn or block"),
+        ({"examples": '["a", "b", "c", "d", 5]'}, "must_flag must be a list of texts"),
         ({"detector": "magic"}, "detector must be one of"),
         ({"detector": "allowed_links"}, "settings.hosts must be a list"),
         ({"settings": "{x: 1}"}, "settings.x is not known"),
