@@ -761,3 +761,34 @@ def test_a_network_says_what_it_takes() -> None:
     assert (hit.span, hit.mend) == (None, "")
     assert hit.reason.startswith("x takes 10,000 weighted")
     assert ", this is 10,001 (" in hit.reason
+
+
+@pytest.mark.parametrize(
+    ("expression", "text"),
+    [
+        ("red|[0-9]", "red"),
+        ("(?:[0-9]|r)ed", "red"),
+        ("(?:red(?:[0-9]))?ed", "red"),
+        ("red[0-9]?", "red"),
+        ("red[0-9]*", "red"),
+        ("red[0-9]{0,2}", "red"),
+        ("(?<![0-9])red(?![0-9])", "red"),
+        ("[^0-9]ed", "red"),
+        ("[]0-9r]ed", "red"),
+        (r"[\][0-9]ed", "[ed"),
+        (r"red\([0-9]?\)", "red()"),
+        ("(?V1)[[r]~~[0-9]]ed", "red"),
+        ("(?x)red # [0-9]", "red"),
+    ],
+)
+def test_a_pattern_that_needs_no_digit_is_tried_on_every_text(expression: str, text: str) -> None:
+    assert len(_shown(pattern(Settings({"patterns": [expression]})), text)) == 1
+
+
+@pytest.mark.parametrize(
+    "expression", ["red[0-9]", "red[0-9]{1,2}+", "(?:red|blue)[0-9]+", r"(?i)[a-z\]]{3}\s?[0-9]"]
+)
+def test_a_pattern_that_needs_a_digit_is_found_with_one(expression: str) -> None:
+    detector = pattern(Settings({"patterns": [expression]}))
+    assert _shown(detector, "red7") == ["red7"]
+    assert _shown(detector, "red seven") == []
