@@ -33,11 +33,17 @@ _ABOUT_POLICY = (
     "engine",
     "hearing",
     "lexis",
+    "links",
     "loader",
+    "numerals",
+    "personal",
     "phrases",
     "places",
     "reading",
+    "says",
+    "settings",
     "spelling",
+    "switches",
     "words",
 )
 TESTS = tuple(

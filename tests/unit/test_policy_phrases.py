@@ -1,17 +1,12 @@
-"""The phrase language, what negates a phrase, and the switches of packs."""
+"""The language of phrases: its elements, the endings of words, gaps, and which of several phrases is found."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from knowledge_base.errors import PolicyError
-from knowledge_base.policy import Judged, Policy, Switches, judge, load_policy
-from knowledge_base.policy.detectors import Settings, SettingsError
-from knowledge_base.policy.phrases import PhraseTable, forms
-from knowledge_base.policy.says import says
-from knowledge_base.policy.switches import read_contacts, read_switches
+from knowledge_base.policy import Judged
+from knowledge_base.policy.detectors import SettingsError
+from knowledge_base.policy.phrases import PhraseTable, forms, is_number, needs_of_all, needs_of_any
 from tests.starter_policy import starter_policy
 
 POLICY = starter_policy()
@@ -75,332 +70,272 @@ def test_regular_endings(word: str, some: set[str]) -> None:
     assert some <= forms(word)
 
 
-NEGATABLE = {
-    "phrases": ["we ~ guarantee it"],
-    "negations": ["not|never|cannot"],
-    "transparent": ["say", "that"],
-    "stops": ["not", "never", "cannot"],
-    "no_negation": ["why"],
-}
+FORMS = [
+    ('apply', 'applied applies apply applyed applying applys'),
+    ('play', 'play played playing plays'),
+    ('delay', 'delay delayed delaying delays'),
+    ('stop', 'stop stoped stoping stopped stopping stops'),
+    ('refund', 'refund refunded refunding refunds'),
+    ('fix', 'fix fixed fixes fixing fixs'),
+    ('be', 'am are be been being bes bing is was were'),
+    ('set', 'set seting sets setted setting'),
+    ('cancel', 'cancel canceled canceling cancelled cancelling cancels'),
+    ('do', 'did do does doing done dos'),
+    ('go', 'go goes going gone gos went'),
+    ('pass', 'pass passed passes passing passs'),
+    ('buzz', 'buzz buzzed buzzes buzzing buzzs'),
+    ('watch', 'watch watched watches watching watchs'),
+    ('wash', 'wash washed washes washing washs'),
+    ('help', 'help helped helping helps'),
+    ('plan', 'plan planed planing planned planning plans'),
+    ('ax', 'ax axed axes axing axs'),
+    ('up', 'up uped uping ups'),
+    ('see', 'saw see seen sees seing'),
+    ('beat', 'beat beating beats'),
+    ('become', 'became become becomes becoming'),
+    ('begin', 'began begin begining beginned beginning begins begun'),
+    ('break', 'break breaking breaks broke broken'),
+    ('bring', 'bring bringing brings brought'),
+    ('buy', 'bought buy buying buys'),
+    ('catch', 'catch catches catching catchs caught'),
+    ('choose', 'choose chooses choosing chose'),
+    ('come', 'came come comes coming'),
+    ('cut', 'cut cuting cuts cutted cutting'),
+    ('fall', 'fall fallen falling falls fell'),
+    ('feel', 'feel feeling feels felt'),
+    ('find', 'find finding finds found'),
+    ('forget', 'forget forgeting forgets forgetted forgetting forgot forgotten'),
+    ('get', 'get geting gets getted getting got gotten'),
+    ('give', 'gave give given gives giving'),
+    ('grow', 'grew grow growing grown grows'),
+    ('have', 'had has have haves having'),
+    ('hear', 'hear heard hearing hears'),
+    ('hit', 'hit hiting hits hitted hitting'),
+    ('hold', 'held hold holding holds'),
+    ('hurt', 'hurt hurting hurts'),
+    ('keep', 'keep keeping keeps kept'),
+    ('know', 'knew know knowing known knows'),
+    ('leave', 'leave leaves leaving left'),
+    ('let', 'let leting lets letted letting'),
+    ('lie', 'lie lied lies liing lying'),
+    ('lose', 'lose loses losing lost'),
+    ('make', 'made make makes making'),
+    ('pay', 'paid pay paying pays'),
+    ('put', 'put puting puts putted putting'),
+    ('read', 'read reading reads'),
+    ('rise', 'rise risen rises rising rose'),
+    ('run', 'ran run runing runned running runs'),
+    ('say', 'said say saying says'),
+    ('sell', 'sell selling sells sold'),
+    ('send', 'send sending sends sent'),
+    ('shrink', 'shrank shrink shrinking shrinks'),
+    ('speak', 'speak speaking speaks spoke spoken'),
+    ('spend', 'spend spending spends spent'),
+    ('sue', 'sue sues suing'),
+    ('take', 'take taken takes taking took'),
+    ('tell', 'tell telling tells told'),
+    ('think', 'think thinking thinks thought'),
+    ('throw', 'threw throw throwing thrown throws'),
+    ('understand', 'understand understanding understands understood'),
+    ('wear', 'wear wearing wears wore'),
+    ('win', 'win wining winned winning wins won'),
+    ('write', 'write writes writing written wrote'),
+]  # fmt: skip
+
+PHRASES = [
+    ('red ~ blue', 'red one two three blue', ['red one two three blue']),
+    ('red ~ blue', 'red one two three four blue', []),
+    ('red ~~ blue', 'red one two three four five six seven blue', ['red one two three four five six seven blue']),
+    ('red ~~ blue', 'red one two three four five six seven eight blue', []),
+    ('red ~ blue', 'red one. Two blue', []),
+    ('red ~ blue', 'red one two. Blue', []),
+    ('red blue', 'red. Blue', []),
+    ('pink? red blue?', 'pink red blue, red blue, red', ['pink red blue', 'red blue', 'red']),
+    ('pink? ~ red', 'pink so red', ['pink so red']),
+    ('^ red', 'so please just red', ['red']),
+    ('^ red', 'so please just now red', []),
+    ('^ red', 'pink red', []),
+    ('^ red', 'go. Red', ['red']),
+    ('red $', 'red, pink red', ['red', 'red']),
+    ('# red', '48h red', ['48h red']),
+    ('# red', 'few red', ['few red']),
+    ('#|pink red', 'pink red', ['pink red']),
+    ('red|pink+ blue', 'pinked blue pinking blue', ['pinked blue', 'pinking blue']),
+    ('(red|pink green) blue', 'red blue pink green blue', ['red blue', 'pink green blue']),
+    ('red blue?', 'red blue', ['red blue']),
+    ('red ~ blue ~ green', 'red one blue two green', ['red one blue two green']),
+    ("Don't <w>", 'DONT Go', ['dont go']),
+    ('red ~ blue', 'red blue blue', ['red blue blue']),
+    ('red', 'red red', ['red', 'red']),
+    ('red pink', 'red', []),
+    ('red ~ # days', 'red so 3 days', ['red so 3 days']),
+    ('red ~ blue', 'red red blue', ['red red blue']),
+    ('red blue $', 'red blue', ['red blue']),
+    ('red|# blue', 'blue 3 blue', ['3 blue']),
+    ('pink? ~ red', 'so red', []),
+    ('red ~ blue?', 'red so', ['red']),
+    ('pink', 'red', []),
+    ('red ~ blue', 'red', []),
+    ('red blue? pink', 'red so', []),
+    ('red #|pink', 'red 3', ['red 3']),
+    ('pink (red|blue green) so', 'pink red so pink blue green so', ['pink red so', 'pink blue green so']),
+]  # fmt: skip
+
+OPENERS = [
+    "also",
+    "always",
+    "and",
+    "but",
+    "first",
+    "hello",
+    "hi",
+    "honestly",
+    "instead",
+    "just",
+    "kindly",
+    "maybe",
+    "next",
+    "no",
+    "now",
+    "oh",
+    "ok",
+    "okay",
+    "or",
+    "perhaps",
+    "please",
+    "pls",
+    "plz",
+    "simply",
+    "so",
+    "sorry",
+    "still",
+    "sure",
+    "thanks",
+    "then",
+    "well",
+    "yes",
+    "yet",
+]
+
+NUMBER_WORDS = [
+    "couple",
+    "eight",
+    "eleven",
+    "few",
+    "fifteen",
+    "fifty",
+    "five",
+    "forty",
+    "four",
+    "hundred",
+    "nine",
+    "one",
+    "seven",
+    "six",
+    "sixty",
+    "ten",
+    "thirty",
+    "three",
+    "twelve",
+    "twenty",
+    "two",
+]
 
 
-@pytest.mark.parametrize(
-    ("text", "flagged"),
-    [
-        ("We guarantee it.", True),
-        ("We cannot guarantee it.", False),
-        ("I would never say that we guarantee it.", False),
-        ("Never mind, we guarantee it.", True),
-        ("Do not worry: we guarantee it.", True),
-        ("Do not worry we guarantee it.", True),
-        ("Why not say we guarantee it?", True),
-        ("Never. We guarantee it.", True),
-    ],
-)
-def test_a_negation_counts_where_it_negates(text: str, flagged: bool) -> None:
-    assert bool(list(says(Settings(NEGATABLE))(Judged(text, "generic")))) is flagged
+@pytest.mark.parametrize(("word", "endings"), FORMS)
+def test_a_word_has_these_endings(word: str, endings: str) -> None:
+    assert " ".join(sorted(forms(word))) == endings
 
 
-TOGETHER = {
-    "phrases": ["disable|off & antivirus", "win|get & voucher & review"],
-    "negations": ["not|never"],
-    "transparent": ["switch", "your"],
-    "stops": ["not", "never"],
-}
+@pytest.mark.parametrize(("phrase", "text", "found"), PHRASES)
+def test_phrases_are_found_where_they_are(phrase: str, text: str, found: list[str]) -> None:
+    judged = Judged(text, "generic")
+    table = PhraseTable([phrase], {"w": ["Go"]})
+    spans = table.spans(judged.words)
+    assert [" ".join(judged.texts[start:end]) for start, end in spans] == found
+    assert table.spans(judged.words, judged.vocabulary) == spans  # which only saves time
+    anywhere = dict(table.spans(judged.words, overlapping=True))
+    for place in range(len(judged.words)):
+        assert table.end_at(judged.words, place) == anywhere.get(place, 0)
 
 
-@pytest.mark.parametrize(
-    ("text", "flagged"),
-    [
-        ("Please disable the antivirus.", True),
-        ("Your antivirus has to be off.", True),
-        ("Disable it. The antivirus stays.", False),
-        ("Do not disable your antivirus.", False),
-        ("Off it goes, but never your antivirus.", False),
-        ("Never switch your antivirus off.", False),
-        ("Get a voucher for every review.", True),
-        ("A review lets you win a voucher.", True),
-        ("Get a voucher.", False),
-        ("Off " + "and on " * 6 + "antivirus", False),
-    ],
-)
-def test_parts_joined_by_and_stand_in_any_order(text: str, flagged: bool) -> None:
-    assert bool(list(says(Settings(TOGETHER))(Judged(text, "generic")))) is flagged
-
-
-def test_a_negated_phrase_hides_what_is_inside_it_and_nothing_else() -> None:
-    settings = {
-        **NEGATABLE,
-        "phrases": ["take control of your phone", "control of your", "your phone", "phone now"],
-    }
-    found = [
-        hit.span
-        for text in ("never take control of your phone", "never take control of your phone now")
-        for hit in says(Settings(settings))(Judged(text, "generic"))
-    ]
-    assert found == [(27, 36)]
-
-
-def test_a_rule_may_excuse_questions_and_say_when_it_does_not_hold() -> None:
-    detector = says(
-        Settings({"phrases": ["tomorrow"], "unless": ["usually"], "in_questions": False})
+def test_of_several_phrases_that_begin_alike_the_longest_is_found() -> None:
+    table = PhraseTable(
+        ["red gone", "^ red pink so", "red blue $", "red", "red pink", "#", "3 red"]
     )
-    texts = ("It comes tomorrow.", "Tomorrow?", "It usually comes tomorrow.", "Usually. Tomorrow.")
-    assert [bool(list(detector(Judged(text, "generic")))) for text in texts] == [
-        True,
-        False,
-        False,
-        True,
-    ]
-
-
-SWITCHES = Switches(
-    packs={"brand": True, "legal": False},
-    channels={"sms": {"brand": False}},
-    locales={"de": {"legal": True}, "en-GB": {"brand": False}},
-)
-
-
-@pytest.mark.parametrize(
-    ("pack", "channel", "locale", "is_on"),
-    [
-        ("brand", "generic", "en", True),
-        ("brand", "sms", "en", False),
-        ("legal", "generic", "en", False),
-        ("legal", "sms", "de-AT", True),
-        ("brand", "generic", "en-GB", False),
-        ("unnamed", "generic", "en", True),
-    ],
-)
-def test_the_locale_wins_over_the_channel(
-    pack: str, channel: str, locale: str, is_on: bool
-) -> None:
-    assert SWITCHES.is_on(pack, channel=channel, locale=locale) is is_on
-
-
-def test_a_pack_that_is_off_does_not_judge() -> None:
-    text = "This fund is guaranteed to return 8% a year."
-    ids = {finding.rule_id for finding in judge(POLICY, text, channel="generic").findings}
-    assert "FIN-PROMISE" not in ids
-    everything = Policy(POLICY.version, POLICY.rules)
-    ids = {finding.rule_id for finding in judge(everything, text, channel="generic").findings}
-    assert "FIN-PROMISE" in ids
-
-
-RULE = """format: 1
-pack: core
-rules:
-  - {id: A, severity: block, title: T, reason: R, mend: M, source: S, detector: characters,
-     must_flag: [a, b, c, d, e], must_pass: [a, b, c, d, e]}
-"""
-
-
-@pytest.mark.parametrize(
-    ("switches", "message"),
-    [
-        ("packs: {}", "must say true or false for core"),
-        ("packs: {core: false}", "core cannot be switched off"),
-        ("packs: {core: maybe}", "must map packs to true or false"),
-        ("packs: {core: true, other: true}", "there is no pack 'other'"),
-        ("packs: {core: true}\nlocales: []", "locales must map names to packs"),
-        ("packs: {core: true}\nchannels: {sms: {core: false}}", "core cannot be switched off"),
-        ("packs: {core: true}\nmore: 1", "unknown key 'more'"),
-    ],
-)
-def test_wrong_switches_are_named(tmp_path: Path, switches: str, message: str) -> None:
-    tmp_path.joinpath("core.yaml").write_text(RULE, encoding="utf-8")
-    tmp_path.joinpath("packs.yaml").write_text(f"format: 1\n{switches}\n", encoding="utf-8")
-    with pytest.raises(PolicyError, match=r"^packs\.yaml: ") as caught:
-        load_policy(tmp_path)
-    assert message in str(caught.value)
-
-
-def test_every_pack_is_on_unless_it_is_switched_off() -> None:
-    nothing = Switches()
-    assert (nothing.brand, nothing.packs, nothing.channels, nothing.locales) == ("", {}, {}, {})
-    rules = Policy("v", POLICY.rules[:3]).rules_for(channel="x")
-    assert rules == POLICY.rules[:3]
-
-
-def test_switches_are_read_with_the_brand_they_are_for() -> None:
-    chosen = {
-        "format": 1,
-        "brand": "B",
-        "packs": {"core": True, "pci": False},
-        "channels": {"sms": {"pci": True}},
-        "locales": {"de": {"pci": True}},
-        "contacts": {},
-        "second_opinion": ["brand", "ID-DOC"],
+    found = {
+        "go red pink so": ["red pink"],
+        "red pink so": ["red pink so"],
+        "red blue": ["red blue"],
+        "red blue so": ["red"],
+        "go 3 red": ["3 red"],
     }
-    chosen["packs"] |= {"brand": True, "privacy": True}
-    rules = {"PCI-ASK": "pci", "ID-DOC": "privacy", "INSULT": "brand"}
-    read = read_switches(chosen, {"core", "pci", "brand", "privacy"}, rules=rules)
-    assert read == Switches(
-        "B",
-        {"core": True, "pci": False, "brand": True, "privacy": True},
-        {"sms": {"pci": True}},
-        {"de": {"pci": True}},
-        frozenset({"brand", "ID-DOC"}),
-    )
-    few = read_switches({"packs": {"core": True}}, {"core"}, rules={})
-    assert few == Switches("", {"core": True})
-    assert read_switches(None, {"core"}, rules={}) == Switches()
+    for text, phrases in found.items():
+        judged = Judged(text, "generic")
+        for spans in (table.spans(judged.words), table.spans(judged.words, judged.vocabulary)):
+            assert [" ".join(judged.texts[start:end]) for start, end in spans] == phrases
 
 
 @pytest.mark.parametrize(
-    ("named", "message"),
+    ("phrase", "message"),
     [
-        ("brand", "must be a list of packs and rule ids"),
-        ([1], "must be a list of packs and rule ids"),
-        (["brad"], "there is no pack or rule 'brad'"),
-        (["pci"], "pci cannot have one"),
-        (["PCI-ASK"], "PCI-ASK cannot have one, as no rule of core, pci, vulnerable can"),
+        ("", "the phrase '' must begin and end with a word"),
+        ("~ red", "the phrase '~ red' must begin and end with a word"),
+        ("red ~~", "the phrase 'red ~~' must begin and end with a word"),
+        ("red? pink?", "the phrase 'red? pink?' must have a word that may not be missing"),
+        ("<w>", "the phrase '<w>' names the set 'w'; known: none"),
+        ("a%", "the phrase 'a%': 'a%' is not one word as texts are read"),
     ],
 )
-def test_a_second_opinion_is_asked_about_packs_and_rules_that_there_are_and_never_about_cards(
-    named: object, message: str
-) -> None:
-    chosen = {"packs": {"core": True, "pci": True, "brand": True}, "second_opinion": named}
-    with pytest.raises(PolicyError, match="packs.yaml: second_opinion") as caught:
-        read_switches(chosen, {"core", "pci", "brand"}, rules={"PCI-ASK": "pci"})
-    assert message in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("switches", "message"),
-    [
-        ({}, "packs.yaml: packs must map packs to true or false"),
-        ({"packs": {}}, "packs.yaml: packs must say true or false for core, pci"),
-        (
-            {"more": 1},
-            (
-                "packs.yaml: unknown key 'more'; known: brand, channels, contacts, format, locales,"
-                " packs, second_opinion"
-            ),
-        ),
-        (
-            {"packs": {"core": True, "pci": True}, "channels": []},
-            "packs.yaml: channels must map names to packs",
-        ),
-        (
-            {"packs": {"core": True, "pci": True}, "locales": {"de": {"x": True}}},
-            "packs.yaml: locales.de: there is no pack 'x'",
-        ),
-        (
-            {"packs": {"core": True, "pci": True}, "locales": {"de": 1}},
-            "packs.yaml: locales.de must map packs to true or false",
-        ),
-        (
-            {"packs": {"core": False, "pci": True}},
-            "packs.yaml: packs: core cannot be switched off",
-        ),
-    ],
-)
-def test_what_is_wrong_with_switches_is_said(switches: dict[str, object], message: str) -> None:
-    with pytest.raises(PolicyError) as caught:
-        read_switches(switches, {"core", "pci"}, rules={})
+def test_a_phrase_that_is_none_is_explained(phrase: str, message: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        PhraseTable([phrase])
     assert str(caught.value) == message
+    with pytest.raises(SettingsError, match="known: a, b$"):
+        PhraseTable(["<w>"], {"b": [], "a": []})
 
 
-def test_contacts_are_read_by_detector() -> None:
-    contacts = {"source": "S", "phones": ["+44"], "sites": ["a.example"]}
-    assert read_contacts({"contacts": contacts}) == {
-        "telephone": {"allowed": ["+44"]},
-        "email_address": {"allowed": []},
-        "allowed_links": {"hosts": ["a.example"]},
+def test_a_clause_begins_behind_its_openers() -> None:
+    table = PhraseTable(["^ sell"])
+    for word in OPENERS:
+        assert len(table.spans(Judged(f"{word} sell", "generic").words)) == 1, word
+    assert table.spans(Judged("red sell", "generic").words) == []
+
+
+def test_numbers_and_number_words_are_numbers() -> None:
+    words = [*NUMBER_WORDS, "4", "48h"]
+    assert [word for word in words if not is_number(word)] == []
+    assert not any(is_number(word) for word in ("h4", "to", "red"))
+
+
+def test_a_text_needs_a_word_of_the_rarest_place_of_a_phrase() -> None:
+    table = PhraseTable(["the shop? is|was amethyst|opal", "# the parcel", "card"])
+    needs = frozenset({"amethyst", "opal", "parcel", "card"})
+    assert table.needs == needs
+    assert PhraseTable([]).needs == frozenset()
+    assert PhraseTable(["card", "# #"]).needs is None
+    pins, common = frozenset({"pin"}), frozenset({"you", "pins"})
+    assert needs_of_any(needs, pins) == needs | pins
+    assert needs_of_any(needs, None) is None
+    assert needs_of_any() == frozenset()
+    assert needs_of_all(None, common, pins, frozenset({"we"})) == pins
+    assert needs_of_all(None) is None
+
+
+def test_overlapping_phrases_are_told_when_asked_for() -> None:
+    words = Judged("red blue red blue red", "generic").words
+    table = PhraseTable(["red blue red"])
+    assert table.spans(words) == [(0, 3)]
+    assert table.spans(words, overlapping=True) == [(0, 3), (2, 5)]
+
+
+def test_a_gap_does_not_pass_over_a_stop() -> None:
+    table = PhraseTable(["red ~ blue"], stops=frozenset({"no"}))
+    found = {
+        "red so blue": 1,
+        "red no blue": 0,
+        "red so no blue": 0,
+        "red blue no": 1,
+        "no red blue": 1,
     }
-    nobody: dict[str, dict[str, list[str]]] = {
-        "telephone": {"allowed": []},
-        "email_address": {"allowed": []},
-    }
-    assert read_contacts(None) == read_contacts({}) == {**nobody, "allowed_links": {"hosts": []}}
-
-
-@pytest.mark.parametrize(
-    ("contacts", "message"),
-    [
-        ([], "contacts must be a mapping of phones, emails, sites, source"),
-        (
-            {"source": "S", "fax": []},
-            "contacts must be a mapping of phones, emails, sites, source",
-        ),
-        ({"phones": ["1"]}, "contacts.source must say who gave them and when"),
-        ({"source": " ", "phones": ["1"]}, "contacts.source must say who gave them and when"),
-        ({"source": "S", "phones": "1"}, "contacts.phones must be a list of texts in quotes"),
-        ({"source": "S", "emails": [""]}, "contacts.emails must be a list of texts in quotes"),
-        ({"source": "S", "sites": [1]}, "contacts.sites must be a list of texts in quotes"),
-    ],
-)
-def test_what_is_wrong_with_contacts_is_said(contacts: object, message: str) -> None:
-    with pytest.raises(PolicyError) as caught:
-        read_contacts({"contacts": contacts})
-    assert str(caught.value) == f"packs.yaml: {message}"
-
-
-def test_switches_change_the_version(tmp_path: Path) -> None:
-    tmp_path.joinpath("core.yaml").write_text(RULE, encoding="utf-8")
-    without = load_policy(tmp_path).version
-    tmp_path.joinpath("packs.yaml").write_text("format: 1\npacks: {core: true}\n")
-    assert load_policy(tmp_path).version != without
-
-
-OURS = """
-contacts:
-  source: "Customer relations"
-  phones: ["+44 20 7946 0958"]
-  emails: ["jo@evil.test"]
-  sites: ["a.example.net"]
-"""
-EXAMPLES = "must_flag: [a, b, c, d, e], must_pass: [a, b, c, d, e]"
-TEXTS = "severity: block, title: T, reason: R, mend: M, source: S"
-CONTACT_RULES = f"""format: 1
-pack: core
-rules:
-  - {{id: A, {TEXTS}, detector: telephone, settings: {{regions: {{en: [GB]}}}}, {EXAMPLES}}}
-  - {{id: B, {TEXTS}, detector: email_address, settings: {{hosts: [x.example]}}, {EXAMPLES}}}
-  - {{id: C, {TEXTS}, detector: allowed_links, settings: {{hosts: [x.example], schemes: [tel]}}, {EXAMPLES}}}
-"""
-
-
-def _with_contacts(folder: Path, contacts: str) -> Policy:
-    folder.joinpath("core.yaml").write_text(CONTACT_RULES, encoding="utf-8")
-    switches = f"format: 1\npacks: {{core: true}}\n{contacts}"
-    folder.joinpath("packs.yaml").write_text(switches, encoding="utf-8")
-    return load_policy(folder)
-
-
-@pytest.mark.parametrize(
-    ("text", "rule_ids"),
-    [
-        ("Call 020 7946 0958.", ["A"]),
-        ("Call +44 20 7946 0958.", ["A"]),
-        ("Call 020 7946 0111.", None),
-        ("Write to jo@evil.test now", ["B"]),
-        ("See https://a.example.net/x now", ["C"]),
-    ],
-)
-def test_the_brands_own_contacts_pass(
-    tmp_path: Path, text: str, rule_ids: list[str] | None
-) -> None:
-    def found(contacts: str) -> list[str]:
-        verdict = judge(_with_contacts(tmp_path, contacts), text, channel="generic")
-        return [finding.rule_id for finding in verdict.findings]
-
-    assert found("") == (rule_ids or ["A"])
-    assert found(OURS) == ([] if rule_ids else ["A"])
-
-
-@pytest.mark.parametrize(
-    ("contacts", "message"),
-    [
-        ("contacts: []", "contacts must be a mapping"),
-        ("contacts: {faxes: []}", "contacts must be a mapping"),
-        ("contacts: {phones: []}", "contacts.source must say"),
-        ("contacts: {source: S, phones: [1]}", "contacts.phones must be a list of texts"),
-        ('contacts: {source: S, phones: ["020 1"]}', "must be a number with its country code"),
-    ],
-)
-def test_wrong_contacts_are_named(tmp_path: Path, contacts: str, message: str) -> None:
-    with pytest.raises(PolicyError) as caught:
-        _with_contacts(tmp_path, contacts)
-    assert message in str(caught.value)
+    assert {text: len(table.spans(Judged(text, "generic").words)) for text in found} == found
