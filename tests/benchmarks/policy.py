@@ -204,7 +204,7 @@ def _labels(judged: Sequence[Judged]) -> frozenset[str]:
 def timing(
     policy: Policy, texts: Sequence[str], *, request_ms: float | None
 ) -> dict[str, float | None]:
-    """Milliseconds of a verdict on a text of the full length, on one core; and its share of a request.
+    """Milliseconds of processor time of a verdict on a text of the full length, and its share of a request.
 
     The texts are those of the split, cut and repeated to the full length; one round before warms up.
     """
@@ -214,10 +214,10 @@ def timing(
     spent = []
     for turn in range(TIMED_ROUNDS + 1):
         for text in full:
-            started = time.perf_counter()
+            started = time.process_time()
             judge(policy, text, channel=CHANNEL)
             if turn:
-                spent.append(1000 * (time.perf_counter() - started))
+                spent.append(1000 * (time.process_time() - started))
     median = statistics.median(spent)
     share = None if request_ms is None else DRAFTS_PER_REQUEST * median / request_ms
     return {
