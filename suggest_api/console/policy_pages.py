@@ -31,6 +31,7 @@ Text = Annotated[str, Form(max_length=1000)]
 # Any name may be asked about: a channel that is not known has no rules of its own.
 Channel = Annotated[str, Form(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 FIRST = "generic"
+ABBREVIATED = 3  # letters of a pack's name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,11 @@ class Pack:
     name: str
     on: bool
     rules: tuple[Rule, ...]
+
+    @property
+    def title(self) -> str:
+        """The name as people read it; one of three letters is an abbreviation (PCI)."""
+        return self.name.upper() if len(self.name) <= ABBREVIATED else self.name.capitalize()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,6 +34,8 @@ def test_everybody_who_is_signed_in_may_read_and_try_it(office: Office, name: st
     for rule in policy.rules:
         assert f'id="rule-{rule.id}"' in answer.text
     assert f"{len(policy.rules)} rules" in said(answer)
+    assert "<b>PCI</b>" in answer.text
+    assert "<b>Privacy</b>" in answer.text
     first = policy.rules[0]
     assert first.must_pass[0] in said(answer)
     assert browser.post(f"{ADDRESS}/try", htmx=True, text="Hello").status_code == 200
@@ -47,6 +49,7 @@ def test_a_tried_text_meets_every_rule_and_is_not_stored(office: Office, ana: Br
     assert 'data-outcome="block"' in answer.text
     assert "PCI-ASK" in said(answer)
     assert "This could not be sent." in said(answer)
+    assert 'Blocks <a href="#rule-PCI-ASK">' in answer.text.replace("<b>", "").replace("</b>", "")
     assert "other rules found nothing" in said(answer)
     assert office.parts.value("SELECT count(*) FROM audit") == before
 
