@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import re
 import unicodedata
 from collections import Counter
@@ -12,7 +13,10 @@ import pytest
 
 from knowledge_base.wording import LIMIT, count_emoji, links_in, measure
 
-DRAFTS = Path(__file__).resolve().parents[1] / "benchmarks" / "policy_set" / "drafts.csv"
+TESTS = Path(__file__).resolve().parents[1]
+DRAFTS = TESTS / "benchmarks" / "policy_set" / "drafts.csv"
+TAUGHT = TESTS.parent / "training_data" / "policy_replies"
+TOO_ALIKE = 0.8  # of all the words of two texts
 COLUMNS = ["id", "split", "kind", "violates", "text", "note"]
 LEAST_PER_KIND = {"ordinary": 300, "violation": 260, "adversarial": 120}
 LEAST_NEAR_A_RULE = 100
@@ -176,3 +180,42 @@ def test_the_readme_states_the_counts(rows: list[Row]) -> None:
     for kind in LEAST_PER_KIND:
         dev, test = counts[kind, "dev"], counts[kind, "test"]
         assert f"| `{kind}` | {dev + test} | {dev} | {test} |" in readme
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(re.findall(r"\w+", text.lower()))
+
+
+@pytest.fixture(scope="module")
+def reported(rows: list[Row]) -> dict[str, list[frozenset[str]]]:
+    """The words of the drafts for reporting, by their rarest words: what is alike shares one of these."""
+    drafts = [words for row in rows if row["split"] == "test" and (words := _words(row["text"]))]
+    often = Counter(word for words in drafts for word in words)
+    found: dict[str, list[frozenset[str]]] = {}
+    for words in drafts:
+        fewest = len(words) - math.ceil(TOO_ALIKE * len(words)) + 1
+        for word in sorted(words, key=lambda word: (often[word], word))[:fewest]:
+            found.setdefault(word, []).append(words)
+    return found
+
+
+@pytest.mark.parametrize(
+    "file",
+    [*sorted(TAUGHT.glob("*.csv")), TESTS / "unit" / "compliant_replies.txt"],
+    ids=lambda file: str(file.name),
+)
+def test_nothing_is_learnt_from_a_draft_that_is_for_reporting_only(
+    reported: dict[str, list[frozenset[str]]], file: Path
+) -> None:
+    """Authors who never saw the drafts do write the same short reply now and then; theirs is taken out."""
+    with file.open(newline="", encoding="utf-8") as opened:
+        texts = (
+            [row["text"] for row in csv.DictReader(opened)]
+            if file.suffix == ".csv"
+            else opened.read().splitlines()
+        )
+    assert texts
+    for number, words in enumerate(map(_words, texts), start=1):
+        for other in (other for word in words for other in reported.get(word, ())):
+            alike = len(words & other) / len(words | other)
+            assert alike < TOO_ALIKE, f"reply {number} says what a draft for reporting says"
