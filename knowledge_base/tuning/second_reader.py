@@ -1,8 +1,8 @@
 """Teaches the second reader of the policy: texts in, weights and a threshold out, the same for the same texts.
 
-The model is ridge regression, one equation for every rule and one for compliance, solved in its dual form (a
-kernel of texts against texts), so that there is no chance and no order in it. The threshold is read off replies
-that were held out: at most `FALSE_ALARMS` of the compliant ones may be warned about.
+The model is ridge regression, one equation for every rule, solved in its dual form (a kernel of texts against
+texts, four bytes for each pair), so that there is no chance and no order in it. The threshold is read off
+ordinary replies that were held out: at most `FALSE_ALARMS` of them may be warned about.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ import csv
 import hashlib
 import io
 import json
-import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,12 +28,13 @@ from knowledge_base.policy.second_reader import (
     WEIGHTS,
     SecondReader,
     features,
+    handicap,
     share,
     spelling,
 )
 from knowledge_base.progress import Progress, silent
 
-FALSE_ALARMS = 0.01  # of held-out compliant replies, at most
+FALSE_ALARMS = 0.01  # of held-out ordinary replies, at most
 # Chosen by held-out texts among 0.025 to 0.4, more where more is learnt from: at 0.05 a point fewer is found, from
 # 0.2 on no more of the plain ones, and more of the sentences that the rules' authors built to come near a phrase.
 RIDGE = 0.1
@@ -50,15 +50,12 @@ LITERAL = frozenset(
     }
 )
 _LITERAL_RULES = frozenset({"MARKUP", "ORDER-FORM", "PII-ACCOUNT"})  # patterns of characters
-# What people send. The sentences of rules and tests, built to hold a rule's very words, would set it alone.
-_SENT = frozenset({"ordinary", "near"})
+# What people send. The sentences built to hold a rule's very words, or to come near it, would set it alone.
+_SENT = frozenset({"ordinary"})
 _SHOWN = frozenset({"plain", "indirect"})  # kinds of text that explain a finding
-_COPIED = frozenset(
-    {"plain"}
-)  # learnt in disguise as well; the reading sees through most, so more gain nothing
+# Texts multiplied at a time: nearly all share something, and sparse products take three times the room.
+_BLOCK = 1024
 _LARGEST = 127  # of 8 bits with a sign
-_ALIKE = {"a": "а", "e": "е", "o": "о", "i": "і", "c": "с"}  # Cyrillic
-_LEET = {"a": "4", "e": "3", "o": "0", "i": "1", "s": "5"}
 
 Matrix = NDArray[np.float32]
 
@@ -130,14 +127,10 @@ def _csv(file: Path) -> Iterator[Lesson]:
 def learn(taught: Sequence[Lesson], *, progress: Progress = silent) -> Learnt:
     """The reader of these texts, with what it finds of those held out."""
     rules = sorted(_counted(taught))
-    copies = [_disguised(lesson) if lesson.kind in _COPIED else None for lesson in taught]
-    # A disguised copy stands with its text: both are held out together.
-    origins = [*range(len(taught)), *(i for i, copy in enumerate(copies) if copy)]
-    texts = [*(lesson.text for lesson in taught), *(copy for copy in copies if copy)]
-    rows = _rows(texts, progress)
-    kernel = np.asarray((rows @ rows.T).todense(), dtype=np.float32)
-    meant = _meant([taught[origin] for origin in origins], rules)
-    scores = _held_out(kernel, meant, np.array(origins), len(taught), progress)
+    rows, handicaps = _rows([lesson.text for lesson in taught], progress)
+    kernel = _kernel(rows)
+    meant = _meant(taught, rules)
+    scores = _held_out(kernel, meant, progress) - handicaps[:, np.newaxis]
     threshold = _threshold(scores[_compliant(taught)].max(axis=1))
     weights, scales = _whole(np.asarray(rows.T @ _solved(kernel, meant), dtype=np.float32))
     examples: dict[str, list[str]] = {rule: [] for rule in rules}
@@ -157,22 +150,26 @@ def _counted(taught: Sequence[Lesson]) -> set[str]:
 
 
 def _meant(taught: Sequence[Lesson], rules: Sequence[str]) -> Matrix:
-    """What the equations should say of each text: of every rule, and in the last column of compliance."""
-    meant = np.zeros((len(taught), len(rules) + 1), dtype=np.float32)
+    """What the equations should say of each text (shape [texts, rules]): 1 of a rule that it breaks, -1 of all
+    rules where it keeps them, and 0 of the others where it breaks some.
+    """
+    meant = np.zeros((len(taught), len(rules)), dtype=np.float32)
     for row, lesson in enumerate(taught):
         for column, rule in enumerate(rules):
-            meant[row, column] = rule in lesson.rules
-        meant[row, -1] = not lesson.rules
+            meant[row, column] = rule in lesson.rules if lesson.rules else -1
     return meant
 
 
-def _rows(texts: Sequence[str], progress: Progress) -> Any:
-    """The sparse matrix [texts, BUCKETS] of what the reader sees: words and spelling weigh the same."""
+def _rows(texts: Sequence[str], progress: Progress) -> tuple[Any, Matrix]:
+    """The sparse matrix [texts, BUCKETS] of what the reader sees, words and spelling weighing the same, and the
+    handicap of each text.
+    """
     from scipy.sparse import csr_matrix
 
     values: list[float] = []
     columns: list[int] = []
     starts = [0]
+    handicaps: list[float] = []
     for number, text in enumerate(texts, start=1):
         read = features(Judged(text, "generic"))
         pieces = [row for token in read.tokens for row in spelling(token)]
@@ -180,33 +177,57 @@ def _rows(texts: Sequence[str], progress: Progress) -> Any:
         values += [share(len(pieces))] * len(pieces)
         columns += [*read.runs.tolist(), *pieces]
         starts.append(len(columns))
+        handicaps.append(handicap(sum(word >= 0 for word in read.words)))
         progress("reading", number, len(texts))
     matrix = csr_matrix(
         (np.array(values, dtype=np.float32), columns, starts), shape=(len(texts), BUCKETS)
     )
     matrix.sum_duplicates()
-    return matrix
+    return matrix, np.array(handicaps, dtype=np.float32)
+
+
+def _kernel(rows: Any) -> Matrix:
+    """How much each text has in common with each (shape [texts, texts])."""
+    turned = rows.T.tocsr()
+    kernel = np.empty((rows.shape[0],) * 2, dtype=np.float32)
+    for start in range(0, len(kernel), _BLOCK):
+        kernel[start : start + _BLOCK] = (rows[start : start + _BLOCK] @ turned).todense()
+    return kernel
 
 
 def _solved(kernel: Matrix, meant: Matrix) -> Matrix:
-    """How much each text counts for each equation, against compliance: (K + ridge I)^-1 Y."""
-    from scipy.linalg import cho_factor, cho_solve
+    """How much each text counts for each equation: (K + ridge I)^-1 Y, by Cholesky's method, block by block.
 
-    system = kernel.copy()
-    system[np.diag_indices(len(system))] += RIDGE
-    factor = cho_factor(system, lower=True, overwrite_a=True, check_finite=False)
-    solved: Matrix = cho_solve(factor, meant[:, :-1] - meant[:, -1:], check_finite=False)
+    In one piece, OpenBLAS crashes from some 26,800 texts on (a block's offset outgrows its 32 bits).
+    """
+    from scipy.linalg import cholesky, solve_triangular
+
+    factor = kernel.copy()
+    factor[np.diag_indices(len(factor))] += RIDGE
+    solved = meant.copy()
+    blocks = [slice(start, start + _BLOCK) for start in range(0, len(factor), _BLOCK)]
+    for at in blocks:
+        own, below = factor[at, at], factor[at.stop :, at]
+        own[:] = cholesky(own, lower=True, check_finite=False)
+        solved[at] -= factor[at, : at.start] @ solved[: at.start]
+        solved[at] = solve_triangular(own, solved[at], lower=True, check_finite=False)
+        below[:] = solve_triangular(own, below.T, lower=True, check_finite=False).T
+        for later in blocks[at.stop // _BLOCK :]:
+            factor[later.start :, later] -= factor[later.start :, at] @ factor[later, at].T
+    for at in reversed(blocks):
+        solved[at] -= factor[at.stop :, at].T @ solved[at.stop :]
+        solved[at] = solve_triangular(
+            factor[at, at], solved[at], lower=True, trans="T", check_finite=False
+        )
     return solved
 
 
-def _held_out(
-    kernel: Matrix, meant: Matrix, origins: NDArray[np.int64], texts: int, progress: Progress
-) -> Matrix:
-    """The scores of each text by a reader that saw neither it nor its copy (shape [texts, rules])."""
-    folds = np.random.default_rng(SEED).integers(FOLDS, size=texts)
-    scores = np.zeros((texts, meant.shape[1] - 1), dtype=np.float32)
+def _held_out(kernel: Matrix, meant: Matrix, progress: Progress) -> Matrix:
+    """The scores of each text by a reader that did not see it (shape [texts, rules])."""
+    folds = np.random.default_rng(SEED).integers(FOLDS, size=len(meant))
+    scores = np.zeros_like(meant)
     for fold in range(FOLDS):
-        seen = np.flatnonzero(folds[origins] != fold)
+        seen = np.flatnonzero(folds != fold)
         held = np.flatnonzero(folds == fold)
         solved = _solved(kernel[np.ix_(seen, seen)], meant[seen])
         scores[held] = kernel[np.ix_(held, seen)] @ solved
@@ -265,31 +286,3 @@ def write(learnt: Learnt, folder: Path) -> None:
     folder.joinpath(WEIGHTS).write_bytes(packed.getvalue())
     text = json.dumps(manifest, indent=1, ensure_ascii=False)
     folder.joinpath(MANIFEST).write_text(text + "\n", encoding="utf-8")
-
-
-def _disguised(lesson: Lesson) -> str:
-    """The text with one of its longest words disguised; which and how follows from the text alone."""
-    chance = random.Random(f"{SEED} {lesson.text}")  # noqa: S311 - no secret: the same for the same text
-    words = lesson.text.split(" ")
-    longest = sorted(range(len(words)), key=lambda at: (-len(words[at]), at))[:3]
-    for at in chance.sample(longest, min(2, len(longest))):
-        words[at] = chance.choice(_DISGUISES)(words[at], chance)
-    return " ".join(words)
-
-
-def _slip(word: str, chance: random.Random) -> str:
-    at = chance.randrange(len(word))
-    if chance.random() < 0.5:  # two neighbouring letters swapped, or one left out
-        return word[:at] + word[at + 1 : at + 2] + word[at : at + 1] + word[at + 2 :]
-    return word[:at] + word[at + 1 :] or word
-
-
-_DISGUISES: tuple[Callable[[str, random.Random], str], ...] = (
-    _slip,
-    lambda word, _: "".join(_LEET.get(letter, letter) for letter in word),
-    lambda word, _: "".join(_ALIKE.get(letter, letter) for letter in word),
-    lambda word, _: " ".join(word),
-    lambda word, _: ".".join(word),
-    lambda word, chance: f"{word[: (at := chance.randrange(1, len(word) + 1))]}-{word[at:]}",
-    lambda word, _: "".join(letter * 3 if letter in "aeiou" else letter for letter in word),
-)

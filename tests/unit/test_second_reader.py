@@ -229,10 +229,26 @@ def test_a_rule_that_is_off_has_no_second_reader() -> None:
     assert [f.rule_id for f in _judge(everything, GOOD).findings] == ["MED-ADVICE"]
 
 
-def test_nothing_is_read_into_a_fragment() -> None:
-    policy = replace(POLICY, second_reader=_Sure("BLAME"))
-    assert _judge(policy, "I have it now.").findings == ()
-    assert [f.rule_id for f in _judge(policy, "I have it now, Ana.").findings] == ["BLAME"]
+def test_a_fragment_needs_a_higher_score() -> None:
+    for text in (
+        "I have it now.",
+        "Nothing is blocked, Amina.",
+        "On its way!",
+        "All done, thanks.",
+    ):
+        assert _judge(POLICY, text).findings == ()
+    sure = _Sure("BLAME")  # its score is 1
+    five = "I have it now, Ana."
+    for threshold, told in ((0.74, [1, 1]), (0.76, [0, 1]), (1.0, [0, 0])):
+        sure.threshold = threshold
+        policy = replace(POLICY, second_reader=sure)
+        found = [len(_judge(policy, each).findings) for each in ("I have it now.", five)]
+        assert found == told
+
+
+def test_a_text_without_words_is_not_read() -> None:
+    for text in ("👍", "?", "", "..."):
+        assert _Sure("BLAME").read(Judged(text, "generic"), RULES, ()) is None
 
 
 def test_a_reader_that_fails_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -306,11 +322,12 @@ def test_the_shipped_reader_knows_every_rule_that_other_words_can_break() -> Non
     )
 
 
-def test_the_shipped_reader_disturbs_one_compliant_reply_in_a_hundred_at_most() -> None:
+def test_the_shipped_reader_disturbs_one_ordinary_reply_in_a_hundred_at_most() -> None:
     folder = Path(reader_module.__file__).parents[1] / "content" / "second_reader"
     held_out = json.loads(folder.joinpath(MANIFEST).read_text("utf-8"))["held_out"]
-    kinds = [held_out[kind] for kind in ("near", "ordinary")]
-    assert sum(k["warned"] for k in kinds) <= 0.01 * sum(k["texts"] for k in kinds)
+    ordinary, near = held_out["ordinary"], held_out["near"]
+    assert ordinary["warned"] <= 0.01 * ordinary["texts"]
+    assert near["warned"] <= 0.02 * near["texts"]  # written to come near a rule
 
 
 def test_replies_set_the_threshold_and_sentences_of_rules_only_where_there_are_none() -> None:
@@ -318,7 +335,7 @@ def test_replies_set_the_threshold_and_sentences_of_rules_only_where_there_are_n
         Lesson("a", frozenset(), kind) for kind in ("must_pass", "near", "ordinary", "snippet")
     ]
     taught.append(Lesson("b", frozenset({"BLAME"}), "plain"))
-    assert teaching._compliant(taught).tolist() == [False, True, True, False, False]
+    assert teaching._compliant(taught).tolist() == [False, False, True, False, False]
     assert teaching._compliant([taught[0], taught[4]]).tolist() == [True, False]
 
 
@@ -338,8 +355,3 @@ def test_lessons_are_read_from_files_and_rules(tmp_path: Path) -> None:
     replies.write_text("text\nx\n")
     with pytest.raises(UnreadableFile, match="must name label, kind and text"):
         lessons(POLICY, [replies])
-
-
-def test_disguises_follow_from_the_text_alone() -> None:
-    lesson = Lesson("Please send us your password today", frozenset({"CRED-ASK"}), "plain")
-    assert teaching._disguised(lesson) == teaching._disguised(lesson) != lesson.text

@@ -102,7 +102,8 @@ def test_the_rows_of_a_text_count_less_the_more_there_are_and_those_of_a_short_o
 def test_the_reader_adds_up_what_its_teacher_counted() -> None:
     reader = _random()
     texts = [ONE_OF_EACH, "Send us your p1n", "x" * 40 + " is long", "ok"]
-    counted = teaching._rows(texts, lambda *_: None)
+    counted, handicaps = teaching._rows(texts, lambda *_: None)
+    assert handicaps.tolist() == [0.0, 0.25, 0.25, 0.25]
     expected = (counted @ reader.weights.astype(np.float32)) * reader.scales
     scores = np.array([reader.scores(_judged(text)) for text in texts])
     assert np.allclose(scores, expected, rtol=1e-4, atol=1e-3)
