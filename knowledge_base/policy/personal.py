@@ -46,6 +46,31 @@ _IBAN_LENGTHS: Mapping[str, int] = MappingProxyType(
 _IBAN_WORDS = regex.compile(
     r"[,.;]?(?:\s(?:and|then|goes|on|the|rest|is|ends|with|next|followed|by|it|continues|plus|finally)){1,6}+\s"
 )
+# Countries whose accounts are digits alone (the registry of ISO 13616). Many begin like a word ("at 41 Maple
+# Street"), and one text in 97 would pass the check by chance.
+_ALL_DIGITS = frozenset(
+    {
+        *(
+            "ae",
+            "at",
+            "ba",
+            "be",
+            "cz",
+            "de",
+            "dk",
+            "ee",
+            "es",
+            "fi",
+            "fo",
+            "gl",
+            "hr",
+            "hu",
+            "il",
+        ),
+        *("is", "lt", "me", "no", "pl", "pt", "rs", "se", "si", "sk", "tn", "xk"),
+    }
+)
+_A_LETTER_FIRST = frozenset({"it", "sm"})  # one letter, ten digits of bank and branch, then either
 _LONGEST_GAP = 3  # separators in a row inside an IBAN: " / "
 _SHORTEST_UNASSIGNED = 9  # digits; shorter ones are dates and references
 _MOST_TELEPHONES = 8  # candidates looked at in one text; more are no conversation
@@ -65,7 +90,7 @@ _RESERVED_DOMAINS = frozenset({"test", "example", "invalid", "localhost"})  # RF
 
 
 def iban(settings: Settings) -> Detector:
-    """An IBAN: a country, its length, and 1 modulo 97 (ISO 13616)."""
+    """An IBAN: a country, its length, digits where it has only digits, and 1 modulo 97 (ISO 13616)."""
     settings.expect()
 
     def detect(judged: Judged) -> Iterator[Hit]:
@@ -97,10 +122,18 @@ def _iban_end(text: str, start: int, length: int) -> int | None:
             characters.append(character)
             gap = 0
             if len(characters) == length:
-                return index + 1 if _mod_97("".join(characters)) else None
+                account = "".join(characters)
+                return index + 1 if _has_its_form(account) and _mod_97(account) else None
         elif character not in _SEPARATORS or (gap := gap + 1) > _LONGEST_GAP:
             return None
     return None
+
+
+def _has_its_form(account: str) -> bool:
+    country, bank = account[:2], account[4:]
+    if country in _ALL_DIGITS:
+        return bank.isdigit()
+    return country not in _A_LETTER_FIRST or (bank[0].isalpha() and bank[1:11].isdigit())
 
 
 def _mod_97(account: str) -> bool:

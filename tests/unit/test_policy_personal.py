@@ -64,6 +64,9 @@ IBAN = [
     ('NO93 8601 1117 947', ['NO93 8601 1117 947']),
     ('GB82 WEST and then - / 1234 5698 7654 32', []),
     ('GB 82 WEST 1234, the rest is 5698 7654 32', ['GB 82 WEST 1234, the rest is 5698 7654 32']),
+    ('Our Dayton shop is at 418 Maple Street, open 10 to 8.', []),
+    ('The warmest, at 13.5 tog, as the product page shows.', []),
+    ('IT60 X054 2811 1010 0000 0123 456', ['IT60 X054 2811 1010 0000 0123 456']),
 ]  # fmt: skip
 
 EMAIL = [
@@ -245,7 +248,7 @@ def test_a_telephone_number_is_read_in_the_regions_of_the_locale() -> None:
 
 def _iban(country: str, size: int) -> str:
     """An IBAN of a length with its right check digits (ISO 13616)."""
-    account = "1" * (size - 4)
+    account = ("X" if country in ("it", "sm") else "1") + "1" * (size - 5)
     digits = "".join(str(int(character, 36)) for character in f"{account}{country}00")
     return f"{country.upper()}{98 - int(digits) % 97:02}{account}"
 
@@ -266,6 +269,19 @@ def test_every_country_has_its_length_of_an_iban() -> None:
         assert _shown(detector, f"to {shorter} now") == [], entry
         assert _shown(detector, f"to {longer} now") != [longer], entry
     assert _shown(detector, _iban("us", 22)) == []
+
+
+@pytest.mark.parametrize(
+    ("country", "at"), [("at", 4), ("pt", 24), ("it", 4), ("it", 5), ("sm", 14)]
+)
+def test_what_only_passes_the_check_of_an_iban_is_none(country: str, at: int) -> None:
+    """Every IBAN with another kind of character at one place, and check digits that are right for it."""
+    account = _iban(country, {"at": 20, "pt": 25, "it": 27, "sm": 27}[country])[4:]
+    other = "1" if account[at - 4] == "X" else "A"
+    changed = account[: at - 4] + other + account[at - 3 :]
+    digits = "".join(str(int(character, 36)) for character in f"{changed}{country}00")
+    whole = f"{country.upper()}{98 - int(digits) % 97:02}{changed}"
+    assert _shown(DETECTORS["iban"][0], whole) == []
 
 
 @pytest.mark.parametrize(
