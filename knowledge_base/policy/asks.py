@@ -299,9 +299,10 @@ class _Sentence:
         for start, end in self.objects:
             for index in range(end, min(end + 3, len(self.words))):
                 stop = self.lexicon.needed.end_at(self.words, index)
+                if not stop:
+                    continue
                 is_for = bool(self._purposes) and self._purposes[-1] >= stop
-                is_excused = is_for or self._is_negated(start) or self._is_handled(start)
-                if stop and not is_excused:
+                if not (is_for or self._is_negated(start) or self._is_handled(start)):
                     return self.words[start].start, self.words[stop - 1].end
         return None
 

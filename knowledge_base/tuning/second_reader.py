@@ -171,13 +171,14 @@ def _rows(texts: Sequence[str], progress: Progress) -> tuple[Any, Matrix]:
     starts = [0]
     handicaps: list[float] = []
     for number, text in enumerate(texts, start=1):
-        read = features(Judged(text, "generic"))
+        judged = Judged(text, "generic")
+        read = features(judged)
         pieces = [row for token in read.tokens for row in spelling(token)]
         values += [share(len(read.runs))] * len(read.runs)
         values += [share(len(pieces))] * len(pieces)
         columns += [*read.runs.tolist(), *pieces]
         starts.append(len(columns))
-        handicaps.append(handicap(sum(word >= 0 for word in read.words)))
+        handicaps.append(handicap(len(judged.words)))
         progress("reading", number, len(texts))
     matrix = csr_matrix(
         (np.array(values, dtype=np.float32), columns, starts), shape=(len(texts), BUCKETS)
